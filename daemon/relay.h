@@ -1,0 +1,62 @@
+/*
+ * Client requests on their way through the order: taken from answer.c, gathered into bundles that this replica
+ * signs (run.c), matched with the outcomes of the executed batch, answered when its group signature is there.
+ * Also carries the replica's own operations (NONCES, key generation, tick). Holds limits by client address.
+ */
+#ifndef DAEMON_RELAY_H
+#define DAEMON_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/index.h"
+#include "daemon/machine/machine.h"
+#include "libproto/codec.h"
+
+struct relay;
+
+/* How an answer finds its way back; made by answer.c, opaque here but for its size; copied. */
+struct asker;
+
+struct relay_conf {
+	uint8_t self;
+	uint64_t start;          /* run number, first of the bundle numbers */
+	uint32_t pending_max;    /* requests held, all clients together */
+	uint32_t give_up_ms;     /* not executed for so long: SERVFAIL */
+	uint32_t again_ms;       /* executed, but the signature does not come: ordered once more */
+	struct index *index;
+	/* The verdict on one request: agree != NULL: the record (outcome, proof); else refusal AGREE_E*. Called from
+	 * relay_executed, relay_signed and relay_tick, never from relay_submit. */
+	void (*answer)(void *arg, const struct asker *, const uint8_t id[AP_ID_LEN], const ap_agree *agree, int refusal);
+	/* There is something to bundle: run.c calls relay_fill() at the end of this turn of the event loop. */
+	void (*wake)(void *arg);
+	void *arg;
+};
+
+int relay_new(struct relay **, const struct relay_conf *);
+void relay_free(struct relay *);
+
+/* Takes one operation for ordering; op is an encoded body of kind AP_OP_request or AP_OP_read. An equal operation of an
+ * equal asker that is outstanding is taken once. 0, AGREE_EBUSY (pending_max), AGREE_ENOMEM. */
+int relay_submit(struct relay *, uint8_t kind, const uint8_t *op, size_t len, const uint8_t id[AP_ID_LEN], const struct asker *,
+	uint64_t now_ms);
+/* The replica's own operation, before all others. */
+int relay_submit_own(struct relay *, uint8_t kind, const uint8_t *op, size_t len);
+void relay_forget(struct relay *, const void *connection); /* askers of a closed TCP connection: outcome is not sent */
+
+/* Next bundle, if there is anything: ops octets into out (cap AP_BUNDLE_OPS_MAX); returns their length, 0 for none. */
+size_t relay_fill(struct relay *, uint8_t *out, size_t cap, uint64_t *counter, uint16_t *requests, uint64_t now_ms);
+bool relay_waiting(const struct relay *); /* anything to fill */
+
+/* Bundle `counter` of this run was executed as bundle `bundle` of the batch (or, executed = false, is void). */
+void relay_executed(struct relay *, uint64_t counter, size_t bundle, const struct machine_result *, uint64_t now_ms);
+void relay_signed(struct relay *, uint64_t seq, uint64_t now_ms); /* index_block(seq) has its signature */
+uint64_t relay_tick(struct relay *, uint64_t now_ms);             /* give up, order again; returns when to call next */
+
+struct relay_info {
+	uint32_t queued, outstanding, unsigned_;
+};
+void relay_info(const struct relay *, struct relay_info *);
+
+#endif

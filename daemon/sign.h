@@ -1,0 +1,42 @@
+/*
+ * Group signatures of executed batches: own shares out, others' in, aggregate, verify, culprits named in the log.
+ * draft {#shares}. Nonces and the key share live in daemon/frost.
+ */
+#ifndef DAEMON_SIGN_H
+#define DAEMON_SIGN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/index.h"
+#include "daemon/machine/machine.h"
+#include "daemon/frost/frost.h"
+#include "libproto/codec.h"
+
+struct sign;
+
+struct sign_conf {
+	uint8_t n, self;
+	struct index *index;
+	struct frost *frost;
+	void (*send)(void *arg, uint16_t to, const ap_share_body *); /* signs with the identity key and frames it */
+	void (*want)(void *arg, uint16_t to, uint64_t seq);          /* WANT */
+	void (*done)(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[64]); /* verified under the group key */
+	void *arg;
+};
+
+int sign_new(struct sign **, const struct sign_conf *);
+void sign_free(struct sign *);
+
+/* Batch executed: result->sign, sets. Signs where this replica is in a set. */
+void sign_executed(struct sign *, const struct machine_result *, uint64_t now_ms);
+/* A share whose identity signature and fields verify.c accepted; early ones are kept, bounded. */
+void sign_share_in(struct sign *, uint8_t from, const ap_share_body *, uint64_t now_ms);
+void sign_signed_in(struct sign *, uint64_t seq, uint32_t epoch, const uint8_t sig[64]);
+/* WANT from a peer: send it our share again, if any (the signature itself is run.c's to answer). */
+void sign_want_in(struct sign *, uint8_t from, uint64_t seq);
+uint64_t sign_tick(struct sign *, uint64_t now_ms); /* asks for missing ones; returns when to call next */
+size_t sign_missing(const struct sign *);
+
+#endif
