@@ -1,15 +1,14 @@
 /* dkg.h: key generation without a dealer, as pure steps over fixed-size arrays. draft {#keygen}
  *
  * Members have the identifiers 1..n; arrays over members are indexed by identifier - 1. Everything
- * a member sends is ordered and signed by its identity key, which happens elsewhere. The order of a
- * run:
+ * a member sends is ordered and signed by its identity key, which happens elsewhere. A run:
  *
- *   dkg_sid() -> dkg_enckey_make(), ek on disk, ENCKEY -> all n keys ordered, the set is frozen ->
- * dkg_deal_make(), DEAL
- *   -> dkg_deal_check() of each, by everybody -> dkg_share_receive() of each; if one fails
- * dkg_complaint_make()
- *   -> dkg_result(), key on disk, READY with the hash of all dealings -> all n READY for the same
- * hash: CLOSE, dkg_public()
+ * 1. dkg_sid(); dkg_enckey_make(), ek on disk, then ENCKEY. With all n the set of keys is frozen.
+ * 2. dkg_deal_make(), then DEAL; everybody runs dkg_deal_check() on each that is ordered.
+ * 3. dkg_share_receive() of each; if one fails dkg_complaint_make(), then COMPLAINT, which
+ * everybody judges by dkg_complaint_check().
+ * 4. dkg_result(), key on disk, then READY with the hash of all dealings.
+ * 5. With all n READY for one hash everybody has dkg_public() in its state.
  *
  * A dealer keeps nothing of its dealing: ct to itself is in it, and polynomial and ephemeral key
  * are wiped before dkg_deal_make() returns. Only ek must survive a crash, until the key share is on
@@ -29,8 +28,8 @@ struct dkg_run {
 	uint32_t epoch;
 	uint32_t n; /* 1..13 */
 	uint32_t t; /* 1..5, at most n */
-	uint8_t enckey[FROST_MEMBERS_MAX]
-		      [32]; /* EK_j; first n used; frozen before the first DEAL */
+	/* EK_j, the first n used; frozen before the first DEAL */
+	uint8_t enckey[FROST_MEMBERS_MAX][32];
 };
 
 /* DEAL, as on the wire. */
@@ -57,16 +56,18 @@ struct dkg_complaint {
 };
 
 /* First 32 octets of SHA-512(T("agree1-dkg-sid") ‖ genesis ‖ epoch u32 ‖ members ‖ attempt u32),
- * members being the first 32 octets of SHA-512(T("agree1-dkg-set") ‖ n u32 ‖ t u32 ‖ the n identity
- * keys); T() is 16 octets, zero-padded, integers are big-endian. 0, FROST_ELIMIT. */
+ * members being the first 32 octets of SHA-512(T("agree1-dkg-set") ‖ n u32 ‖ t u32 ‖ the identity
+ * keys); T() is 16 octets, zero-padded, integers are big-endian. `identities` holds n times 32
+ * octets. 0, FROST_ELIMIT. */
 int dkg_sid(uint8_t out[32], const uint8_t genesis[32], uint32_t epoch, uint32_t attempt,
-	    uint32_t n, uint32_t t, const uint8_t identity[][32]);
+	    uint32_t n, uint32_t t, const uint8_t *identities);
 
 /* A fresh key pair: ek secret, EK public. */
 void dkg_enckey_make(uint8_t ek[32], uint8_t EK[32], const struct frost_random *random);
 
-/* ENCKEY is a valid point and none of the `count` before it. 0, FROST_EPOINT, FROST_EREPEATED. */
-int dkg_enckey_check(const uint8_t EK[32], const uint8_t before[][32], uint32_t count);
+/* ENCKEY is a valid point and none of those keys in run->enckey whose bit (identifier - 1) is set
+ * in `have`. 0, FROST_EPOINT, FROST_EREPEATED. */
+int dkg_enckey_check(const struct dkg_run *run, uint32_t have, const uint8_t EK[32]);
 
 /* ek as octets for a file, bound to the run and the member. The caller wipes octets and ek.
  * 0, FROST_EFORMAT, FROST_EVERSION, FROST_ECHECKSUM, FROST_EOTHER, FROST_ESCALAR, FROST_EZERO. */
@@ -86,12 +87,13 @@ int dkg_deal_make(struct dkg_deal *out, const struct dkg_run *run, uint16_t deal
  * FROST_ESCALAR, FROST_EPROOF, FROST_EPROOFKEY. */
 int dkg_deal_check(const struct dkg_run *run, uint16_t dealer, const struct dkg_deal *deal);
 
-/* The share that a checked dealing has for member `me`. 0, FROST_EMEMBER, FROST_EPOINT,
- * FROST_ESUBSHARE: complain. */
+/* The share that a checked dealing has for member `me`; zero on failure. 0, FROST_ELIMIT,
+ * FROST_EMEMBER, FROST_ESCALAR, FROST_EOTHER (ek is not that of EK_me: nobody's fault but ours),
+ * FROST_EPOINT, FROST_ESUBSHARE: complain. */
 int dkg_share_receive(uint8_t share[32], const struct dkg_run *run, uint16_t dealer,
 		      const struct dkg_deal *deal, uint16_t me, const uint8_t ek[32]);
 
-/* 0, FROST_EMEMBER, FROST_EPOINT. */
+/* Errors as above, without FROST_ESUBSHARE. */
 int dkg_complaint_make(struct dkg_complaint *out, const struct dkg_run *run, uint16_t dealer,
 		       const struct dkg_deal *deal, uint16_t me, const uint8_t ek[32],
 		       const struct frost_random *random);
@@ -105,8 +107,8 @@ int dkg_complaint_check(const struct dkg_run *run, const struct dkg_deal *deal,
 int dkg_public(struct frost_group *out, const struct dkg_run *run, const struct dkg_deal deals[]);
 
 /* The key of member `me` from n checked dealings; `out` is wiped on failure. 0, an error of
- * dkg_public(), FROST_EMEMBER, FROST_ESUBSHARE with the dealer in *culprit (else 0), FROST_ERESULT:
- * [s]B is not Y, which cannot happen. */
+ * dkg_public() or dkg_share_receive(), FROST_ESUBSHARE with the dealer in *culprit (else 0),
+ * FROST_ERESULT: [s]B is not Y, which cannot happen. */
 int dkg_result(struct frost_key *out, const struct dkg_run *run, const struct dkg_deal deals[],
 	       uint16_t me, const uint8_t ek[32], uint16_t *culprit);
 

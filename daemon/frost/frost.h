@@ -20,9 +20,9 @@
 #include "daemon/frost/round.h"
 #include "libproto/statement.h"
 
-#define FROST_COMMIT_MAX 64   /* pairs in one NONCES */
-#define FROST_POOL_MAX	 256  /* fresh pairs held */
-#define FROST_WINDOW	 1024 /* sequences whose statement is remembered */
+#define FROST_COMMIT_MAX AP_NONCES_MAX /* pairs in one NONCES */
+#define FROST_POOL_MAX	 256	       /* fresh pairs held */
+#define FROST_WINDOW	 1024	       /* sequences whose statement is remembered */
 
 /* What everybody knows of an epoch's key. */
 struct frost_group {
@@ -72,9 +72,9 @@ void frost_free(struct frost *f); /* wipes; NULL is fine */
  * in the log. */
 bool frost_is_locked(const struct frost *f);
 
-/* Copies the key and begins run number `boot`, with an empty pool. The caller has the number on
- * disk already. 0, an error of frost_key_check(), FROST_EBOOT if this signer has had a key under
- * this run number or a larger one. */
+/* Copies the key and begins run number `boot`, at least 1, with an empty pool. The caller has the
+ * number on disk already. 0, an error of frost_key_check(), FROST_EBOOT (this signer has had a key
+ * under this run number or a larger one), FROST_EEPOCH (it has had one of a later epoch). */
 int frost_load(struct frost *f, const struct frost_key *key, uint64_t boot);
 
 /* The public part of what is loaded; NULL without a key. Borrowed, valid until load or free. */
@@ -86,7 +86,7 @@ uint64_t frost_boot(const struct frost *f); /* 0 without a key */
  * a fork. 0, FROST_ENOKEY, FROST_EBOOT. Statements stay remembered. */
 int frost_reboot(struct frost *f, uint64_t boot);
 
-/* Wipes all: key, nonces, memory of statements. */
+/* Wipes the key and all nonces. Statements stay remembered. */
 void frost_wipe(struct frost *f);
 
 /* What goes into NONCES. Counters run from 0 in every run. */
@@ -97,8 +97,7 @@ struct frost_nonces {
 	struct frost_commitment pair[FROST_COMMIT_MAX];
 };
 
-/* Makes `count` fresh pairs, 1..64. 0, FROST_ENOKEY, FROST_ELIMIT, FROST_EFULL (nothing is made).
- */
+/* Makes `count` fresh pairs, 1..64. 0, FROST_ENOKEY, FROST_ELIMIT, FROST_EFULL (none is made). */
 int frost_commit(struct frost *f, uint32_t count, struct frost_nonces *out);
 
 /* Fresh pairs held, and how many more frost_commit() would take now. */
@@ -111,7 +110,7 @@ uint32_t frost_room(const struct frost *f);
 void frost_wipe_behind(struct frost *f, uint64_t ctr);
 
 /* Checks a peer's D ahead of time, while idle, and remembers that it is good, so that frost_sign()
- * need not. 0, FROST_EPOINT. */
+ * need not. 0, FROST_EPOINT, FROST_ENOKEY. */
 int frost_precheck(struct frost *f, const uint8_t hiding[32]);
 
 enum frost_kind {
@@ -130,16 +129,22 @@ int frost_sign(struct frost *f, enum frost_kind kind, const struct ap_statement 
 	       const struct frost_list *list, uint64_t boot, uint64_t ctr, struct frost_session *s,
 	       uint8_t z[32]);
 
-/* The rest needs no secret: any member, or nobody in particular. */
+/* What follows needs no secret. */
 
 /* The session of a set that one is not in. Checks the list as frost_sign() does. */
 int frost_session_make(struct frost_session *s, const struct frost_group *group,
 		       enum frost_kind kind, const struct ap_statement *statement,
 		       const struct frost_list *list);
 
-/* Adds the shares, in the order of s->id, up to a signature and verifies it. 0, FROST_ESCALAR
- * (culprit), FROST_ESIGNATURE: now check the shares one by one. */
-int frost_aggregate(struct frost_session *s, const uint8_t z[][32], uint8_t signature[64]);
+/* The shares of a set, in the order of its session's identifiers. */
+struct frost_shares {
+	uint8_t z[FROST_THRESHOLD_MAX][32];
+};
+
+/* Adds the shares up to a signature and verifies it. 0, FROST_ESCALAR (culprit), FROST_ESIGNATURE:
+ * now check the shares one by one. */
+int frost_aggregate(struct frost_session *s, const struct frost_shares *shares,
+		    uint8_t signature[64]);
 
 /* One share against its owner's commitments and Y. 0, FROST_ESCALAR, FROST_ESHARE, FROST_ELIMIT (no
  * such index), FROST_EMEMBER; sets s->culprit. */
@@ -148,7 +153,7 @@ int frost_share_check(struct frost_session *s, const struct frost_group *group, 
 
 /* All shares: bit i of the result is set if the share at index i is bad. */
 uint32_t frost_culprits(struct frost_session *s, const struct frost_group *group,
-			const uint8_t z[][32]);
+			const struct frost_shares *shares);
 
 /* 0, FROST_EKIND, FROST_ESIGNATURE. */
 int frost_verify(const uint8_t key[32], enum frost_kind kind, const struct ap_statement *statement,

@@ -76,6 +76,7 @@ enum frost_hash_use {
 };
 
 void frost_hash_begin(struct frost_hash *h, enum frost_hash_use use);
+void frost_hash_begin_plain(struct frost_hash *h); /* SHA-512 of what is added, no more */
 void frost_hash_begin_tag(struct frost_hash *h, const char *tag); /* padded to 16 octets */
 void frost_hash_add(struct frost_hash *h, const uint8_t *octets, size_t size);
 void frost_hash_add_id(struct frost_hash *h, uint16_t id); /* as a scalar: 32 octets */

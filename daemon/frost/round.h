@@ -8,9 +8,10 @@
 #include <stdint.h>
 
 #include "daemon/frost/group.h"
+#include "libproto/limits.h"
 
-#define FROST_MEMBERS_MAX   13
-#define FROST_THRESHOLD_MAX 5	/* f+1 at n = 13 */
+#define FROST_MEMBERS_MAX   AP_REPLICAS_MAX
+#define FROST_THRESHOLD_MAX AP_THRESHOLD_MAX
 #define FROST_MESSAGE_MAX   256 /* octets of a statement */
 
 /* What a member has published about one pair of its nonces. */
@@ -42,6 +43,7 @@ struct frost_session {
 	uint8_t nonce[32];			 /* R */
 	uint8_t challenge[32];			 /* c */
 	uint8_t key[32];			 /* PK */
+	uint8_t digest[32];			 /* of the message: first half of SHA-512 */
 	uint8_t message[FROST_MESSAGE_MAX];
 	uint32_t size;	  /* of message */
 	uint16_t culprit; /* after FROST_EPOINT, FROST_ESCALAR, FROST_ESHARE: the identifier at
