@@ -4,6 +4,7 @@
 #ifndef AP_NAME_H
 #define AP_NAME_H
 
+#include "libproto/agree_errors.h"
 #include "libproto/kinds.h"
 
 /* Uncompressed, letter case kept, the root's zero octet included: len 1 is the root. */
