@@ -14,7 +14,7 @@
  * journal_room() and journal_trim() belong to one thread.
  *
  * Order of calls: journal_open, journal_replay once, then append, read, trim; journal_close.
- * Call journal_open after the last fork().
+ * Call journal_open after the last fork() and after sodium_init().
  *
  * Files in the directory (mode 0700, files 0600):
  *     lock                  held with flock() while the journal is open; holds the process id
@@ -31,23 +31,25 @@
  *     32     8     sum of the record before that (0 in the very first segment)
  *     40     8     highest sequence of all records in earlier segments
  *     48     32    owner: the genesis id of the network
- *     80     16    key of the sums in this segment, random: what a client or peer sends can then
- * never look like a record, and damage inside a batch that holds such a thing is still told from a
- * torn tail 96     8     sum of octets 0 to 95 512    8     mark: offset up to which all records
- * are known to be durable (written when idle and at close) 520    8     mark: sum of octets 512 to
- * 519 4096         records
+ *     80     16    key of the sums in this segment: random, so that nothing that a client or a
+ *                  peer sends can look like a record and make a torn tail pass for damage
+ *     96     8     sum of octets 0 to 95
+ *     512    8     mark: offset before which everything is durable; written when idle, at close
+ *     520    8     mark: sum of octets 512 to 519
+ *     4096         records
  *
  * Record, at a multiple of 8; zeros behind the last one:
  *     at     size
  *     0      4     length of the payload, at most JOURNAL_PAYLOAD_MAX
- *     4      4     offset in this segment of the first record that was synced together with this
- * one: everything before that was durable, and may have been acted on, when this record was written
+ *     4      4     group: offset in this segment of the first record that was synced together
+ *                  with this one; what lies before it was durable, and may have been acted on,
+ *                  when this record was written
  *     8      8     number: 1, 2, 3, ... through the life of the journal
  *     16     8     sequence of the batch that it belongs to
  *     24     1     type, 1 to 63
  *     25     7     zero
  *     32     8     sum of the record before (this chains them)
- *     40     8     sum of the payload and its padding
+ *     40     8     sum of the payload
  *     48     8     sum of octets 0 to 47
  *     56           payload, then zeros up to a multiple of 8
  *
@@ -164,7 +166,7 @@ const char *journal_error(const struct journal *j);
 
 /* Octets of records that can be appended before the disk has to give more: below the caller's mark
  * only what frees room is voted. The thread asks the disk once a second while it is refused. */
-uint64_t journal_room(const struct journal *j);
+uint64_t journal_room(struct journal *j);
 
 /* Length of the newest record of this sequence and indexed type, or DISK_ENOTFOUND. Found are
  * durable records of the last index_slots sequences that are not trimmed yet. */

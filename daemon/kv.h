@@ -134,7 +134,7 @@ void kv_abort(struct kv_txn *txn);
 int kv_is_tight(const struct kv *kv);
 
 /* Doubles the map. Needs all readers ended and no write transaction, else DISK_EUSAGE;
- * DISK_ENOROOM: map_max or the disk forbid it. */
+ * DISK_ENOROOM: map_max forbids it; DISK_EFAILED: the system refused, nothing works any more. */
 int kv_grow(struct kv *kv, struct disk_error *why);
 
 #endif
