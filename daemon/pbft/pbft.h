@@ -10,7 +10,14 @@
  *    and a replica's own vote counts only then (DESIGN "Durable before sent");
  *  - report each PBFT_EXECUTE as PBFT_EV_EXECUTED before it feeds another event that could ask for the next.
  *
- * Octets of bundles and batches stay with the shell (daemon/bodies.h): the core knows their digests.
+ * Octets of bundles and batches stay with the shell (daemon/bodies.h): the core knows their digests. Each
+ * PBFT_EV_BUNDLE, PBFT_EV_PRE_PREPARE, PBFT_EV_BODY, each PBFT_WRITE_PROPOSAL of a batch made here (primary is
+ * self: the shell puts it together from the bundles, which are all still there) and each PBFT_HELD of a restore
+ * call stands for one hold on a body, and the core gives up every one of them by exactly one PBFT_DROP_*, also
+ * where the event has no other effect. Batches stay held until a stable checkpoint covers them.
+ *
+ * Signatures of the own replica are zeros in whatever the core hands out: the shell makes them where it writes
+ * or sends (Ed25519 is deterministic).
  */
 #ifndef DAEMON_PBFT_PBFT_H
 #define DAEMON_PBFT_PBFT_H
@@ -25,8 +32,8 @@
 enum {
 	PBFT_WINDOW_MAX = 256,      /* slots between the watermarks; two checkpoint intervals */
 	PBFT_BATCH_BUNDLES_MAX = 64, /* bundles in one batch */
-	PBFT_QUEUE_MAX = 1024,      /* bundles waiting for a batch at the primary, all relays together */
-	PBFT_OWN_MAX = 64,          /* own bundles handed on and not yet executed */
+	PBFT_OWN_MAX = 64,          /* own bundles handed on and not yet executed; of one relay waiting at the primary */
+	PBFT_QUEUE_MAX = AP_REPLICAS_MAX * PBFT_OWN_MAX, /* bundles waiting for a batch at the primary, all relays together */
 	PBFT_FETCH_MAX = 64,        /* batches under way to a replica that catches up */
 	PBFT_EFFECTS_MAX = 256,     /* of one update */
 	PBFT_EVERYONE = 0xffff,     /* in pbft_effect.to: all others */
@@ -71,7 +78,8 @@ struct pbft_proposal { /* protocol.def: proposal */
 
 struct pbft_certificate { /* 2f+1 with the PRE-PREPARE: the prepared certificate, draft {#prepare} */
 	uint8_t pre_prepare_sig[64];
-	uint16_t who; /* bit id-1: has a valid PREPARE */
+	uint16_t who; /* bit id-1: has a valid PREPARE; 2f or more, the primary's is not among them */
+	uint64_t incarnation[AP_REPLICAS_MAX]; /* as each signed it */
 	uint8_t sig[AP_REPLICAS_MAX][64];
 };
 
@@ -168,8 +176,9 @@ enum pbft_effect_kind {
 	PBFT_EXECUTE,     /* u.slot: committed, next in order: run the machine, then report PBFT_EV_EXECUTED */
 	PBFT_STABLE,      /* u.stable: merge, trim, forget what is below */
 	PBFT_DROP_BUNDLE, /* u.bundle: executed or given up: its octets are no longer needed */
-	PBFT_DROP_BATCH,  /* u.slot: its octets need no longer be in memory */
-	PBFT_BEHIND,      /* u.behind: peers no longer keep what is missing: state transfer is needed */
+	PBFT_DROP_BATCH,  /* u.drop: one hold less on its octets */
+	PBFT_BEHIND,      /* u.behind: no peer gave what is missing: state transfer is needed. Asking goes on */
+	PBFT_DIVERGED,    /* u.diverged: q others have another state: alarm. The core does nothing from here on */
 };
 
 struct pbft_slot_view { /* what an effect says of a slot; pointers borrow from the core until the next step */
@@ -193,9 +202,14 @@ struct pbft_effect {
 		struct {
 			uint64_t seq;
 			uint8_t state[32];
-			uint16_t who; /* signers; their signatures: */
+			uint16_t who;                /* signers; by identifier - 1: */
+			const uint64_t *incarnation; /* as each signed it */
 			const uint8_t (*sig)[64];
-		} stable;
+		} stable; /* pointers as in a slot view */
+		struct {
+			uint64_t seq;
+			uint8_t batch[32];
+		} drop;
 		struct {
 			uint64_t seq, time_ms;
 			uint8_t running[32];
@@ -214,6 +228,11 @@ struct pbft_effect {
 		struct {
 			uint64_t have, offered;
 		} behind;
+		struct {
+			uint64_t seq; /* of the checkpoint */
+			uint8_t own[32], others[32];
+			uint16_t who; /* has signed `others` */
+		} diverged;
 	} u;
 };
 
@@ -236,15 +255,24 @@ struct pbft *pbft_init(void *memory, const struct pbft_conf *);
 
 /* What the journal tells at a start, in its order, before PBFT_EV_START. `base` first, once: the machine has
  * been replayed up to `executed` (whose T is time_ms), the last stable checkpoint is `stable`. Records of
- * sequences outside the window are ignored. Returns 0, or -1 if the record contradicts an earlier one (damage). */
+ * sequences outside the window are ignored. Of several bodies recorded for one sequence a fetched one is what
+ * was committed. All return -1 if the record contradicts an earlier one (damage), else 0 or these bits: */
+enum {
+	PBFT_HELD = 1,     /* the core counts on one hold on the record's body */
+	PBFT_REPLACED = 2, /* it gives up the hold on the body that `replaced` names */
+};
 struct pbft_restore_base {
 	uint64_t view, executed, stable, time_ms;
 	uint8_t running[32]; /* at executed */
 	uint8_t stable_state[32];
 };
 int pbft_restore_base(struct pbft *, const struct pbft_restore_base *);
-int pbft_restore_proposal(struct pbft *, const struct pbft_slot_view *); /* PBFT_WRITE_PROPOSAL; cert->pre_prepare_sig is read */
-int pbft_restore_prepared(struct pbft *, const struct pbft_slot_view *); /* PBFT_WRITE_PREPARED */
+/* PBFT_WRITE_PROPOSAL; of the certificate only pre_prepare_sig is read. */
+int pbft_restore_proposal(struct pbft *, const struct pbft_slot_view *, uint8_t replaced[32]);
+/* PBFT_WRITE_PREPARED; of the batch only the digest is read. */
+int pbft_restore_prepared(struct pbft *, const struct pbft_slot_view *);
+/* PBFT_WRITE_FETCHED; no certificate. */
+int pbft_restore_fetched(struct pbft *, const struct pbft_slot_view *, uint8_t replaced[32]);
 int pbft_restore_checkpoint(struct pbft *, uint64_t seq, uint64_t incarnation, const uint8_t state[32]);
 
 void pbft_step(struct pbft *, const struct pbft_event *, struct pbft_update *);
@@ -252,8 +280,11 @@ void pbft_step(struct pbft *, const struct pbft_event *, struct pbft_update *);
 /* For status, statistics and tests; nothing else reads the core. */
 struct pbft_info {
 	uint64_t view, executed, stable, next_seq; /* next_seq: what a primary would propose */
-	uint32_t queued, own, in_flight;
+	uint32_t queued, own, in_flight; /* own reaches PBFT_OWN_MAX too when one more would push the oldest out of the
+	                                  * numbers that machine_numbers remembers: fill no bundle then */
 	uint8_t primary;
+	bool view_active; /* false: a view change is going on */
+	bool diverged;
 	uint8_t running[32];
 	uint64_t dropped[8]; /* messages without effect, by enum pbft_drop */
 };
