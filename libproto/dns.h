@@ -118,10 +118,9 @@ void ap_dns_owner(const struct ap_dns *m, const struct ap_rr *rr, struct ap_name
 const struct ap_rr *ap_dns_next(const struct ap_dns *m, enum ap_section section, size_t *index);
 
 /*
- * Walks a message of any number of records (answers to discovery) without keeping them.
- *	ap_walk_init(&w, wire, len);
- *	while (ap_walk_next(&w, &rr, &owner)) ...
- * ends at the last record, or at the first that is bad: then w.reader.bad is set.
+ * Walks a message of any number of records (answers to discovery) without keeping them, OPT and
+ *TSIG among them. ap_walk_init(&w, wire, len); while (ap_walk_next(&w, &rr, &owner)) ... ends
+ *behind the last record, or at the first that is bad: then w.reader.bad says what.
  */
 struct ap_walk {
 	struct ap_reader reader;
@@ -130,8 +129,9 @@ struct ap_walk {
 	uint16_t counts[4];
 	struct ap_name qname; /* of the first question, the root if there is none */
 	uint16_t qtype, qclass;
-	enum ap_section section;
-	uint16_t left; /* in this section */
+	uint16_t question_end; /* where the first question ends */
+	unsigned section;      /* of the next record */
+	uint16_t left;	       /* records of it */
 };
 void ap_walk_init(struct ap_walk *w, const void *wire, size_t len);
 bool ap_walk_next(struct ap_walk *w, struct ap_rr *rr, struct ap_name *owner);
@@ -151,8 +151,8 @@ bool ap_txt_next(struct ap_reader *r, ap_bytes *string);
 /*
  * One message in the caller's buffer. Header, question and a bare OPT are always written; records
  * and extra text only within `limit`. A record that does not fit is left out whole, with all that
- * would follow it, and TC is set. Room for OPT is kept as soon as ap_dns_edns() has been called, so
- * call it before adding records.
+ * would follow it, and TC is set (but not for the additional section). Room for OPT is kept as soon
+ * as ap_dns_edns() has been called, so call it before adding records.
  */
 struct ap_dns_writer {
 	struct ap_writer w;
@@ -162,7 +162,9 @@ struct ap_dns_writer {
 	uint16_t rcode;
 	uint16_t counts[4];
 	struct ap_name qname; /* what owners are compressed against: at octet 12 */
-	size_t rr_at;	      /* of the record being written */
+	size_t rr_at;	      /* where the record being written began */
+	size_t rdata_at;
+	enum ap_section section;
 	bool full;
 	const struct ap_edns_out *edns;
 };
@@ -183,9 +185,9 @@ struct ap_edns_out {
 	uint16_t pad_to; /* the whole message, at most the limit; 0: no padding */
 };
 
-/* Octets that a buffer must have for header, question and bare OPT to fit: 12 + 259 + 11 + 28 + 6.
+/* Octets that a buffer must have: header, question, OPT with every option, but no text and no NSID.
  */
-#define AP_DNS_BARE_MAX 316
+#define AP_DNS_BARE_MAX (12 + 259 + 11 + 44 + 6 + 6 + 20 + 4)
 
 /* A new message. `size` of the buffer, at least AP_DNS_BARE_MAX; limit at most size. */
 void ap_dns_begin(struct ap_dns_writer *d, void *buffer, size_t size, size_t limit, uint16_t id,

@@ -62,6 +62,22 @@ ap_bytes ap_writer_bytes(const struct ap_writer *w)
 	return (ap_bytes){w->start, ap_writer_len(w)};
 }
 
+void ap_writer_back(struct ap_writer *w, size_t len)
+{
+	if (len <= (size_t)(w->at - w->start)) {
+		w->at = w->start + len;
+		w->bad = NULL;
+	}
+}
+
+void ap_writer_patch(struct ap_writer *w, size_t at, uint16_t value)
+{
+	if (at + 2 > ap_writer_len(w))
+		return;
+	w->start[at] = (uint8_t)(value >> 8);
+	w->start[at + 1] = (uint8_t)value;
+}
+
 const uint8_t *ap_take(struct ap_reader *r, size_t n)
 {
 	if (r->bad == NULL && n > (size_t)(r->end - r->at))

@@ -57,6 +57,11 @@ void ap_writer_fail(struct ap_writer *w);
 /* What was written so far; nothing if something did not fit. */
 ap_bytes ap_writer_bytes(const struct ap_writer *w);
 
+/* Back to an earlier length: what came behind it is taken back, and was not bad. */
+void ap_writer_back(struct ap_writer *w, size_t len);
+/* Two octets written before, at a place below the length: for what is known only afterwards. */
+void ap_writer_patch(struct ap_writer *w, size_t at, uint16_t value);
+
 /* The next n octets, borrowed, or NULL: the only bounds check of all decoders. */
 const uint8_t *ap_take(struct ap_reader *r, size_t n);
 /* Room for n octets, or NULL: the only bounds check of all encoders. */

@@ -197,6 +197,28 @@ bool ap_name_is_within(const struct ap_name *name, const struct ap_name *zone)
 	return name->len - at == zone->len && is_same(name->octets + at, zone->octets, zone->len);
 }
 
+/* Does a label, or the root, begin at `place`? */
+static bool is_boundary(const struct ap_name *name, size_t place)
+{
+	size_t at = 0;
+
+	while (at < place && name->octets[at] > 0)
+		at += 1U + name->octets[at];
+	return at == place;
+}
+
+size_t ap_name_common(const struct ap_name *a, const struct ap_name *b)
+{
+	for (size_t at = 0; at + 1 < a->len; at += 1U + a->octets[at]) {
+		size_t tail = a->len - at;
+
+		if (tail <= b->len && is_boundary(b, b->len - tail) &&
+		    is_same(a->octets + at, b->octets + b->len - tail, tail))
+			return tail;
+	}
+	return 1;
+}
+
 unsigned ap_name_labels(const struct ap_name *name)
 {
 	unsigned n = 0;

@@ -34,6 +34,8 @@ void ap_name_show(struct ap_text *t, const struct ap_name *name);
 bool ap_name_equal(const struct ap_name *a, const struct ap_name *b);
 /* Is it the zone's name or below? */
 bool ap_name_is_within(const struct ap_name *name, const struct ap_name *zone);
+/* Octets of the longest tail of whole labels that both have: at least 1, the root. */
+size_t ap_name_common(const struct ap_name *a, const struct ap_name *b);
 /* Labels, the root not counted. */
 unsigned ap_name_labels(const struct ap_name *name);
 /* Its parent: false for the root. */
