@@ -1,7 +1,12 @@
 /*
- * What the ordered log means: a pure function from batches to outcomes (draft {#execution}). Same prefix of the
- * log, same state, octet for octet. No clock, I/O, randomness or allocation after machine_init(); hashing and
- * verdicts on key-generation messages come in as a table of pure functions; final outcomes lie behind store.h.
+ * What the ordered log means: a pure function from batches to outcomes. draft {#execution}
+ *
+ * Same prefix of the log, same state, octet for octet. No clock, I/O, randomness or allocation
+ * after machine_init(); hashing and verdicts on key-generation messages come in as a table of pure
+ * functions; final outcomes lie behind store.h.
+ *
+ * Times are milliseconds since 1970, UTC, where the name says _ms, else seconds. Identifiers of
+ * members are 1 to n; arrays over members are indexed by identifier - 1.
  */
 #ifndef DAEMON_MACHINE_MACHINE_H
 #define DAEMON_MACHINE_MACHINE_H
@@ -10,65 +15,65 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/machine/nonces.h"
+#include "daemon/machine/retain.h"
 #include "daemon/machine/store.h"
 #include "libproto/codec.h"
 #include "libproto/limits.h"
 #include "libproto/merkle.h"
 
 enum {
-	MACHINE_POOL_MAX = 256,   /* nonce pairs held of one member */
-	MACHINE_POOL_CHUNK = 64,  /* in one NONCES */
-	MACHINE_SETS_MAX = 2,     /* signer sets of one batch */
-	MACHINE_NUMBERS = 256,    /* bundle counters below the highest that are remembered, per relay */
-	MACHINE_BUCKET_S = 4096,  /* seconds of deadlines that are counted (and forgotten) together for the capacity */
-	MACHINE_SPAN_MAX_S = 400 * 86400, /* horizon + retention at most */
+	MACHINE_BUNDLES_MAX = 64, /* bundles of one batch; further ones do not execute */
 };
 
-/* Network parameters, from the network file (draft {#network-file}). */
+/* Network parameters, from the network file. draft {#network-file} */
 struct machine_conf {
-	uint8_t n;
+	uint8_t n; /* 3f+1, 4 to AP_REPLICAS_MAX */
 	uint8_t genesis[32];
-	uint64_t retention_s, horizon_s;
-	uint64_t capacity; /* instances; each relay fills one n-th */
+	uint64_t retention_s, horizon_s; /* together at most MACHINE_SPAN_MAX_S */
+	uint64_t capacity; /* instances, n to n * (2^32 - 1); each relay fills one n-th */
 };
 
-struct machine_deal_ctx; /* see machine_funcs */
-
-/* Pure functions of others. The verdicts must be the same on every replica (threshold.md 7.9). */
+/* Pure functions of others. The verdicts must be the same on every replica. */
 struct machine_funcs {
 	ap_sha256_fn *sha256;
-	/* Public part of a DEAL: points valid, both proofs hold, counts exact. 0: good. sid, all n ENCKEYs given. */
-	int (*deal_check)(void *ctx, uint8_t n, const uint8_t sid[32], uint8_t dealer, const uint8_t enckeys[][32], const ap_deal *);
+	/* All n keys given. 0: good: points valid, both proofs hold, counts exact. */
+	int (*deal_check)(void *ctx, uint8_t n, const uint8_t sid[32], uint8_t dealer,
+			  const uint8_t enckeys[][32], const ap_deal *deal);
 	int (*point_check)(void *ctx, const uint8_t point[32]);
-	/* 0: the complaint proves that dealer's sealed share for `sender` is bad. */
-	int (*complaint_check)(void *ctx, uint8_t n, const uint8_t sid[32], uint8_t sender, const uint8_t enckeys[][32],
-		const ap_deal *deal, const ap_complaint *);
+	/* 0: the complaint proves that the share which `deal` has for `sender` is bad. */
+	int (*complaint_check)(void *ctx, uint8_t n, const uint8_t sid[32], uint8_t sender,
+			       const uint8_t enckeys[][32], const ap_deal *deal,
+			       const ap_complaint *complaint);
 	/* Group key and verification shares from all n dealings. 0: good. */
 	int (*keys)(void *ctx, uint8_t n, const ap_deal deals[], uint8_t pk[32], uint8_t y[][32]);
-	/* sid of an attempt: draft {#keygen}. */
-	void (*sid)(void *ctx, const uint8_t genesis[32], uint32_t epoch, uint8_t n, uint32_t attempt, uint8_t sid[32]);
+	/* sid of an attempt. draft {#keygen} */
+	void (*sid)(void *ctx, const uint8_t genesis[32], uint32_t epoch, uint8_t n,
+		    uint32_t attempt, uint8_t sid[32]);
 	void *ctx;
 };
 
-enum machine_phase { /* of the group key: draft {#keygen} */
+/* Of the group key. draft {#keygen} */
+enum machine_phase {
 	MACHINE_ENCKEYS = 1, /* collecting ENCKEY of all n */
-	MACHINE_DEALS,       /* collecting DEAL of all n */
+	MACHINE_DEALS,	     /* collecting DEAL of all n */
 	MACHINE_READIES,     /* collecting READY of all n */
-	MACHINE_TRIAL,       /* key known; waits for NONCES of all n, whose batch signs the trial statement */
-	MACHINE_LIVE,        /* requests are executed */
-	MACHINE_FAILED,      /* culprit named; the operators form anew */
+	MACHINE_TRIAL,	     /* key known; the batch with which all n have nonces signs the trial */
+	MACHINE_LIVE,	     /* requests are executed */
+	MACHINE_FAILED,	     /* culprit named; the operators form anew */
 };
 
-struct machine_key { /* replicated group key state; read-only view */
+/* Replicated state of the group key; a view, to be read only. */
+struct machine_key {
 	enum machine_phase phase;
-	uint32_t epoch, attempt;
-	uint8_t culprit; /* FAILED: identifier */
+	uint32_t epoch, attempt; /* both from 1 on */
+	uint8_t culprit;	 /* FAILED: who; 0: the dealings give no key, nobody is to blame */
 	uint8_t sid[32];
-	uint16_t have_enckey, have_deal, have_ready; /* bit id-1 */
+	uint16_t have_enckey, have_deal, have_ready; /* bit id - 1 */
 	uint8_t enckeys[AP_REPLICAS_MAX][32];
 	ap_deal deals[AP_REPLICAS_MAX];
-	uint8_t dealings[32]; /* hash of all n dealings, what READY names; valid once have_deal is full */
-	uint8_t pk[32];
+	uint8_t dealings[32]; /* hash of all n, what READY names; zero before READIES */
+	uint8_t pk[32];	      /* both zero before TRIAL */
 	uint8_t y[AP_REPLICAS_MAX][32];
 };
 
@@ -77,7 +82,7 @@ struct machine_key { /* replicated group key state; read-only view */
 struct machine_bundle {
 	uint8_t relay;
 	uint64_t start, counter;
-	const uint8_t *ops; /* verified to decode as a sequence of ops (verify.c); the machine still bounds everything */
+	const uint8_t *ops; /* a sequence of ops; from the first that does not decode on, nothing */
 	size_t ops_len;
 };
 
@@ -89,76 +94,91 @@ struct machine_batch {
 	const struct machine_bundle *bundles;
 };
 
-struct machine_entry {   /* one per request or read executed, in order: leaf i of the batch, or a refusal */
-	uint16_t bundle, op; /* where it stands in the batch: indexes from 0 */
-	int16_t leaf;        /* leaf index, or -1: refused */
-	int refusal;         /* AGREE_E*: 0 or why */
-	uint8_t id[AP_ID_LEN];
-	ap_outcome outcome;  /* value borrows from the batch or from result->values */
-	bool fresh;          /* became final in this batch */
+/* One per request or read executed, in order: a leaf of the batch, or a refusal. Beyond
+ * AP_BATCH_REQUESTS_MAX in a batch they have no entry and no effect. */
+struct machine_entry {
+	uint16_t bundle, op;   /* where it stands in the batch: indexes from 0 */
+	int16_t leaf;	       /* leaf index, or -1: refused */
+	int refusal;	       /* 0, or AGREE_E* of libproto/agree_errors.h */
+	uint8_t id[AP_ID_LEN]; /* may be zero if the operation does not decode */
+	ap_outcome outcome;    /* of a leaf; value borrows from the batch or from result->values */
+	bool fresh;	       /* became final in this batch, and is in the store since */
 };
 
-struct machine_set {
-	uint8_t members[AP_THRESHOLD_MAX]; /* identifiers, ascending; t of them */
-	uint64_t boot[AP_THRESHOLD_MAX], ctr[AP_THRESHOLD_MAX];
-	uint8_t hiding[AP_THRESHOLD_MAX][32], binding[AP_THRESHOLD_MAX][32];
+enum machine_sign {
+	MACHINE_SIGN_NOTHING, /* a batch without leaves */
+	MACHINE_SIGN_BATCH,
+	MACHINE_SIGN_TRIAL,
 };
 
+/* Only what machine_apply() sets is valid; arrays up to their counts. */
 struct machine_result {
 	uint64_t seq, time_ms; /* T(seq) */
 	uint8_t running[32];
-	uint16_t executed_bundles[64]; /* 1: bundle i executed; 0: its number had been executed before */
+	/* 1: bundle i executed; 0: void, its number was used before */
+	uint16_t executed_bundles[MACHINE_BUNDLES_MAX];
 	size_t n_entries;
 	struct machine_entry entries[AP_BATCH_REQUESTS_MAX];
-	/* The tree over the leaves: n_leaves leaf hashes and all nodes (merkle.h's array layout), for paths. */
+	/* The tree of the leaves, as of ap_merkle_build(): */
 	uint16_t n_leaves;
 	uint8_t nodes[2 * AP_BATCH_REQUESTS_MAX][32];
-	uint8_t root[32];
-	/* What the group signs, if it signs: */
-	enum { MACHINE_SIGN_NOTHING, MACHINE_SIGN_BATCH, MACHINE_SIGN_TRIAL } sign;
+	uint8_t root[32]; /* zero without leaves */
+	/* What the group signs, and who. No set with something to sign: too few nonces, it stays
+	 * unsigned until somebody asks again. */
+	enum machine_sign sign;
 	uint32_t epoch;
-	size_t n_sets; /* 0 with sign != NOTHING: too few nonces; it stays unsigned until asked for again */
-	struct machine_set sets[MACHINE_SETS_MAX];
-	bool key_changed;   /* machine_key() moved on */
-	bool pools_changed; /* NONCES took effect: look at machine_pool() */
+	size_t n_sets;
+	struct machine_set sets[MACHINE_SETS_MAX]; /* attempt 0 */
+	bool key_changed;			   /* machine_key() moved on */
+	bool pools_changed;			   /* NONCES took effect: look at machine_pool() */
 	/* Values of stored outcomes, copied here. */
 	size_t values_len;
-	uint8_t values[AP_BATCH_REQUESTS_MAX * 256];
+	uint8_t values[AP_BATCH_REQUESTS_MAX * AP_VALUE_MAX];
 };
 
 /* ---- life ---- */
 
 struct machine;
 
-size_t machine_size(const struct machine_conf *); /* 0: impossible configuration */
-struct machine *machine_init(void *memory, const struct machine_conf *, const struct machine_funcs *, const struct machine_store *);
+/* Octets that machine_init() needs; 0: impossible configuration. */
+size_t machine_size(const struct machine_conf *conf);
+/* Takes memory aligned as malloc's. All three tables are copied; the state is that of a new
+ * network. */
+struct machine *machine_init(void *memory, const struct machine_conf *conf,
+			     const struct machine_funcs *funcs, const struct machine_store *store);
 
-/* Executes batch seq, which must be the last one's successor. Never fails: what is malformed or refused has no effect. */
-void machine_apply(struct machine *, const struct machine_batch *, struct machine_result *);
+/* Executes batch seq, which must be the last one's successor. Never fails: what is malformed or
+ * refused has no effect. */
+void machine_apply(struct machine *m, const struct machine_batch *batch,
+		   struct machine_result *result);
 
-/* State digest after the last batch: draft {#state}. */
-void machine_digest(const struct machine *, uint8_t out[32]);
+/* State digest after the last batch. draft {#state} */
+void machine_digest(const struct machine *m, uint8_t out[32]);
 
-/* Fixed state (all but the final outcomes) as octets, and back: 0, or -1 if it does not decode or is for another
- * configuration. machine_snapshot() returns the octets written, at most machine_snapshot_max(). */
-size_t machine_snapshot_max(const struct machine *);
-size_t machine_snapshot(const struct machine *, uint8_t *out, size_t cap);
-int machine_restore(struct machine *, const uint8_t *octets, size_t len);
+/* Fixed state (all but the final outcomes) as octets: returns how many, at most
+ * machine_snapshot_max(); 0 if cap does not hold them. */
+size_t machine_snapshot_max(const struct machine *m);
+size_t machine_snapshot(const struct machine *m, uint8_t *out, size_t cap);
+/* And back: 0, or -1 if the octets are no snapshot, or one under another configuration; the state
+ * is that of a new network then. Whether they are those that the network agreed on is the caller's
+ * to check, with machine_digest(). The store is the caller's to bring to the same sequence. */
+int machine_restore(struct machine *m, const uint8_t *octets, size_t len);
 
-const struct machine_key *machine_key(const struct machine *);
-/* The pool of member id as the log has it: start number in force, next counter expected, entries left. */
+const struct machine_key *machine_key(const struct machine *m);
+/* The pool of member id as the log has it. */
 struct machine_pool_info {
-	uint64_t boot, next;
-	uint32_t left;
+	uint64_t boot; /* run number in force */
+	uint64_t next; /* counter expected next; the oldest held is next - left */
+	uint32_t left; /* entries held */
 };
-void machine_pool(const struct machine *, uint8_t id, struct machine_pool_info *);
-uint64_t machine_seq(const struct machine *);
-uint64_t machine_time(const struct machine *);  /* T, ms */
-uint64_t machine_floor(const struct machine *); /* F, ms */
-const uint8_t *machine_running(const struct machine *);
-/* Highest start and counter executed of a relay's bundles. */
-void machine_number(const struct machine *, uint8_t relay, uint64_t *start, uint64_t *counter);
+void machine_pool(const struct machine *m, uint8_t id, struct machine_pool_info *info);
+uint64_t machine_seq(const struct machine *m);
+uint64_t machine_time(const struct machine *m);	 /* T, ms */
+uint64_t machine_floor(const struct machine *m); /* F, ms */
+const uint8_t *machine_running(const struct machine *m);
+/* Highest start and counter executed of a relay's bundles; 0 0 before the first. */
+void machine_number(const struct machine *m, uint8_t relay, uint64_t *start, uint64_t *counter);
 /* Instances of relay that count against its share of the capacity. */
-uint64_t machine_used(const struct machine *, uint8_t relay);
+uint64_t machine_used(const struct machine *m, uint8_t relay);
 
 #endif

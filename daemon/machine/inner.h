@@ -1,0 +1,97 @@
+/*
+ * What the files of daemon/machine share: the state, and a batch on its way through the operations.
+ */
+#ifndef DAEMON_MACHINE_INNER_H
+#define DAEMON_MACHINE_INNER_H
+
+#include "daemon/machine/machine.h"
+#include "daemon/machine/numbers.h"
+
+/* For our own mistakes; never compiled out. */
+#define ASSERT(condition)                                                                          \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			__builtin_trap();                                                          \
+	} while (0)
+
+enum {
+	/* A new final outcome in a chunk of the history: id, u8 relay, u16 length, outcome. */
+	MACHINE_CHUNK_ENTRY_MAX = AP_ID_LEN + 1 + 2 + AP_MAX_outcome,
+	MACHINE_CHUNK_MAX = AP_BATCH_REQUESTS_MAX * MACHINE_CHUNK_ENTRY_MAX,
+	/* draft {#state}; in the order of snapshot.c */
+	MACHINE_SNAPSHOT_CONF = 1 + 1 + 32 + 3 * 8,
+	MACHINE_SNAPSHOT_CLOCK = 3 * 8 + 32,
+	MACHINE_SNAPSHOT_KEY =
+		1 + 4 + 4 + 1 + 32 + 3 * 2 + 32 + 32 + AP_REPLICAS_MAX * (32 + AP_MAX_deal + 32),
+	MACHINE_SNAPSHOT_NUMBERS = AP_REPLICAS_MAX * 8 * (2 + MACHINE_NUMBERS_WORDS),
+	MACHINE_SNAPSHOT_POOLS =
+		AP_REPLICAS_MAX * (8 + 8 + 2 + MACHINE_POOL_MAX * AP_MAX_commitment),
+	MACHINE_SNAPSHOT_KEPT = 2 + MACHINE_BUCKETS * (8 + 4 * AP_REPLICAS_MAX),
+	MACHINE_SNAPSHOT_MAX = MACHINE_SNAPSHOT_CONF + MACHINE_SNAPSHOT_CLOCK +
+			       MACHINE_SNAPSHOT_KEY + MACHINE_SNAPSHOT_NUMBERS +
+			       MACHINE_SNAPSHOT_POOLS + MACHINE_SNAPSHOT_KEPT + AP_MAX_frontier,
+	MACHINE_SCRATCH =
+		MACHINE_SNAPSHOT_MAX > MACHINE_CHUNK_MAX ? MACHINE_SNAPSHOT_MAX : MACHINE_CHUNK_MAX,
+};
+
+/* Replicated: all of it is in the snapshot. */
+struct machine_state {
+	uint64_t seq;
+	uint64_t time_ms; /* T */
+	uint8_t running[32];
+	struct machine_key key;
+	struct machine_numbers numbers[AP_REPLICAS_MAX];
+	struct machine_nonces pools[AP_REPLICAS_MAX];
+	struct machine_retain retain;
+	struct ap_frontier history; /* one leaf per batch */
+};
+
+struct machine {
+	struct machine_conf conf;
+	struct machine_funcs funcs;
+	struct machine_store store;
+	struct machine_state state;
+	uint8_t *scratch; /* MACHINE_SCRATCH octets, for one call */
+};
+
+/* A batch being executed. */
+struct machine_run {
+	const struct machine_batch *batch;
+	struct machine_result *result;
+	struct ap_writer chunk; /* what became final so far, for the history; in scratch */
+	uint8_t relay;		/* of the bundle being executed */
+	uint16_t bundle, op;	/* where in the batch */
+};
+
+/* Makes the state that of a new network. */
+void machine_reset(struct machine *m);
+
+/* The outcome of the operation being executed becomes a leaf. */
+void machine_answer(struct machine *m, struct machine_run *run, const uint8_t id[AP_ID_LEN],
+		    const ap_outcome *outcome);
+/* The same, for one that becomes final here: it is stored, and goes into the history. */
+void machine_decide(struct machine *m, struct machine_run *run, const uint8_t id[AP_ID_LEN],
+		    const ap_outcome *outcome);
+/* It becomes a refusal. */
+void machine_refuse(struct machine_run *run, const uint8_t id[AP_ID_LEN], int why);
+
+/* The stored final outcome, if it is not forgotten; value borrows from the store. */
+bool machine_find(const struct machine *m, const uint8_t id[AP_ID_LEN],
+		  struct machine_final *final);
+void machine_answer_final(struct machine *m, struct machine_run *run,
+			  const struct machine_final *final);
+/* What an asker gets who brings the id alone: the final outcome, or UNKNOWN with the nonce. */
+void machine_answer_bare(struct machine *m, struct machine_run *run, const uint8_t id[AP_ID_LEN],
+			 const ap_nonce *nonce);
+
+/* The operations. Bodies that do not decode have no effect, but for an entry of those that are
+ * answered. */
+void machine_op_request(struct machine *m, struct machine_run *run, ap_bytes body);
+void machine_op_read(struct machine *m, struct machine_run *run, ap_bytes body);
+void machine_op_nonces(struct machine *m, struct machine_run *run, ap_bytes body);
+void machine_op_enckey(struct machine *m, struct machine_run *run, ap_bytes body);
+void machine_op_deal(struct machine *m, struct machine_run *run, ap_bytes body);
+void machine_op_complaint(struct machine *m, struct machine_run *run, ap_bytes body);
+void machine_op_ready(struct machine *m, struct machine_run *run, ap_bytes body);
+
+#endif

@@ -1,0 +1,390 @@
+/*
+ * Executing a batch (draft {#execution}):
+ *
+ *  1. T = max(T, proposed), F follows, the running hash takes the batch in.
+ *  2. Bundles whose number is new execute, operation after operation, each seeing what those before
+ *     it did.
+ *  3. What became final is one leaf of the history.
+ *  4. If there are leaves, their tree; if something is to be signed, its signer sets.
+ */
+#include "daemon/machine/machine.h"
+
+#include <string.h>
+
+#include "daemon/machine/inner.h"
+#include "libproto/agree_errors.h"
+#include "libproto/digest.h"
+#include "libproto/instance.h"
+#include "libproto/outcome.h"
+
+/* ---- life ---- */
+
+static bool is_possible(const struct machine_conf *conf)
+{
+	return conf->n >= 4 && conf->n <= AP_REPLICAS_MAX && conf->n % 3 == 1 &&
+	       conf->retention_s <= MACHINE_SPAN_MAX_S && conf->horizon_s <= MACHINE_SPAN_MAX_S &&
+	       conf->retention_s + conf->horizon_s <= MACHINE_SPAN_MAX_S &&
+	       conf->capacity >= conf->n && conf->capacity / conf->n <= UINT32_MAX;
+}
+
+size_t machine_size(const struct machine_conf *conf)
+{
+	return is_possible(conf) ? sizeof(struct machine) + MACHINE_SCRATCH : 0;
+}
+
+void machine_reset(struct machine *m)
+{
+	struct machine_state *state = &m->state;
+	struct machine_key *key = &state->key;
+
+	memset(state, 0, sizeof(*state));
+	ap_digest_genesis(m->funcs.sha256, state->running, m->conf.genesis);
+	key->phase = MACHINE_ENCKEYS;
+	key->epoch = 1;
+	key->attempt = 1;
+	m->funcs.sid(m->funcs.ctx, m->conf.genesis, key->epoch, m->conf.n, key->attempt, key->sid);
+}
+
+struct machine *machine_init(void *memory, const struct machine_conf *conf,
+			     const struct machine_funcs *funcs, const struct machine_store *store)
+{
+	struct machine *m = memory;
+
+	ASSERT(is_possible(conf));
+	m->conf = *conf;
+	m->funcs = *funcs;
+	m->store = *store;
+	m->scratch = (uint8_t *)memory + sizeof(*m);
+	machine_reset(m);
+	return m;
+}
+
+/* ---- leaves and refusals ---- */
+
+static struct machine_entry *entry_new(struct machine_run *run, const uint8_t id[AP_ID_LEN])
+{
+	struct machine_entry *entry = &run->result->entries[run->result->n_entries++];
+
+	entry->bundle = run->bundle;
+	entry->op = run->op;
+	entry->leaf = -1;
+	entry->refusal = 0;
+	entry->fresh = false;
+	memcpy(entry->id, id, sizeof(entry->id));
+	return entry;
+}
+
+void machine_refuse(struct machine_run *run, const uint8_t id[AP_ID_LEN], int why)
+{
+	entry_new(run, id)->refusal = why;
+}
+
+static struct machine_entry *leaf_new(struct machine *m, struct machine_run *run,
+				      const uint8_t id[AP_ID_LEN], const ap_outcome *outcome)
+{
+	struct machine_result *result = run->result;
+	struct machine_entry *entry = entry_new(run, id);
+	bool made = ap_outcome_leaf(m->funcs.sha256, result->nodes[result->n_leaves], id, outcome);
+
+	ASSERT(made); /* values came through a decoder, or from the store */
+	entry->leaf = (int16_t)result->n_leaves++;
+	entry->outcome = *outcome;
+	return entry;
+}
+
+void machine_answer(struct machine *m, struct machine_run *run, const uint8_t id[AP_ID_LEN],
+		    const ap_outcome *outcome)
+{
+	leaf_new(m, run, id, outcome);
+}
+
+/* draft {#state}: "id ‖ u8 relay ‖ u16 length ‖ outcome" */
+static void chunk_add(struct ap_writer *chunk, const struct machine_final *final)
+{
+	uint8_t octets[AP_MAX_outcome];
+	struct ap_writer w;
+	ap_bytes outcome;
+
+	ap_writer_init(&w, octets, sizeof(octets));
+	ap_outcome_put(&w, &final->outcome);
+	outcome = ap_writer_bytes(&w);
+	ap_octets_put(chunk, final->id, sizeof(final->id));
+	ap_u8_put(chunk, &final->relay);
+	ap_span16_put(chunk, &outcome);
+}
+
+void machine_decide(struct machine *m, struct machine_run *run, const uint8_t id[AP_ID_LEN],
+		    const ap_outcome *outcome)
+{
+	struct machine_final final = {
+		.relay = run->relay,
+		.sequence = run->result->seq,
+		.outcome = *outcome,
+	};
+
+	memcpy(final.id, id, sizeof(final.id));
+	leaf_new(m, run, id, outcome)->fresh = true;
+	chunk_add(&run->chunk, &final);
+	m->store.put(m->store.ctx, &final);
+}
+
+bool machine_find(const struct machine *m, const uint8_t id[AP_ID_LEN], struct machine_final *final)
+{
+	const struct machine_state *state = &m->state;
+
+	/* draft {#retention}: "forgotten is what the floor says, whether or not it is still stored"
+	 */
+	if (machine_retain_judge(&state->retain, state->time_ms, 0, ap_id_deadline(id)) ==
+	    MACHINE_FORGOTTEN)
+		return false;
+	return m->store.find(m->store.ctx, id, final);
+}
+
+/* A value of the store lives until the next call only: it moves into the result. */
+static ap_value keep_value(struct machine_result *result, ap_value value)
+{
+	uint8_t *at = result->values + result->values_len;
+
+	if (value.len == 0)
+		return (ap_value){NULL, 0};
+	ASSERT(value.len <= sizeof(result->values) - result->values_len);
+	memcpy(at, value.data, value.len);
+	result->values_len += value.len;
+	return (ap_value){at, value.len};
+}
+
+void machine_answer_final(struct machine *m, struct machine_run *run,
+			  const struct machine_final *final)
+{
+	ap_outcome outcome = final->outcome;
+
+	outcome.value = keep_value(run->result, outcome.value);
+	machine_answer(m, run, final->id, &outcome);
+}
+
+void machine_answer_bare(struct machine *m, struct machine_run *run, const uint8_t id[AP_ID_LEN],
+			 const ap_nonce *nonce)
+{
+	struct machine_final final;
+	ap_outcome outcome;
+
+	if (machine_find(m, id, &final)) {
+		machine_answer_final(m, run, &final);
+		return;
+	}
+	memset(&outcome, 0, sizeof(outcome));
+	outcome.version = AP_OUTCOME_VERSION;
+	outcome.status = AP_STATUS_UNKNOWN;
+	outcome.sequence = run->result->seq;
+	outcome.time = run->result->time_ms;
+	outcome.nonce.present = true;
+	outcome.nonce.it = *nonce;
+	machine_answer(m, run, id, &outcome);
+}
+
+/* ---- one batch ---- */
+
+static bool is_answered(uint8_t kind)
+{
+	return kind == AP_OP_request || kind == AP_OP_read;
+}
+
+static void execute_op(struct machine *m, struct machine_run *run, const ap_op *op)
+{
+	if (is_answered(op->kind) && run->result->n_entries == AP_BATCH_REQUESTS_MAX)
+		return;
+	switch (op->kind) {
+	case AP_OP_request:
+		machine_op_request(m, run, op->body);
+		break;
+	case AP_OP_read:
+		machine_op_read(m, run, op->body);
+		break;
+	case AP_OP_nonces:
+		machine_op_nonces(m, run, op->body);
+		break;
+	case AP_OP_enckey:
+		machine_op_enckey(m, run, op->body);
+		break;
+	case AP_OP_deal:
+		machine_op_deal(m, run, op->body);
+		break;
+	case AP_OP_complaint:
+		machine_op_complaint(m, run, op->body);
+		break;
+	case AP_OP_ready:
+		machine_op_ready(m, run, op->body);
+		break;
+	default: /* a tick, or what a later version knows: only the batch time moves */
+		break;
+	}
+}
+
+static void execute_bundle(struct machine *m, struct machine_run *run,
+			   const struct machine_bundle *bundle)
+{
+	struct machine_numbers *numbers = &m->state.numbers[bundle->relay - 1];
+	struct ap_reader r;
+	ap_op op;
+
+	if (!machine_numbers_take(numbers, bundle->start, bundle->counter))
+		return;
+	run->result->executed_bundles[run->bundle] = 1;
+	run->relay = bundle->relay;
+	ap_reader_init(&r, bundle->ops, bundle->ops_len);
+	for (run->op = 0; ap_reader_left(&r) > 0; run->op++) {
+		ap_op_get(&r, &op);
+		if (r.bad != NULL)
+			return;
+		execute_op(m, run, &op);
+	}
+}
+
+/* Step 1. */
+static void begin(struct machine *m, struct machine_run *run)
+{
+	struct machine_state *state = &m->state;
+	struct machine_result *result = run->result;
+	const struct machine_batch *batch = run->batch;
+
+	ASSERT(batch->seq == state->seq + 1);
+	state->seq = batch->seq;
+	if (state->time_ms < batch->time_ms)
+		state->time_ms = batch->time_ms;
+	machine_retain_advance(&state->retain, state->time_ms, m->conf.retention_s);
+	ap_digest_running(m->funcs.sha256, state->running, state->running, batch->seq,
+			  batch->digest);
+
+	result->seq = state->seq;
+	result->time_ms = state->time_ms;
+	memcpy(result->running, state->running, sizeof(result->running));
+	memset(result->executed_bundles, 0, sizeof(result->executed_bundles));
+	result->n_entries = 0;
+	result->n_leaves = 0;
+	memset(result->root, 0, sizeof(result->root));
+	result->sign = MACHINE_SIGN_NOTHING;
+	result->n_sets = 0;
+	result->key_changed = false;
+	result->pools_changed = false;
+	result->values_len = 0;
+	ap_writer_init(&run->chunk, m->scratch, MACHINE_CHUNK_MAX);
+}
+
+/* Step 3. draft {#state}: "T(agree1-chunk) ‖ u64 sequence ‖ what became final in it" */
+static void append_history(struct machine *m, struct machine_run *run)
+{
+	uint8_t head[AP_TAG_LEN + 8], leaf[32];
+	ap_bytes chunk = ap_writer_bytes(&run->chunk);
+	struct ap_writer w;
+	bool appended;
+
+	ASSERT(run->chunk.bad == NULL);
+	ap_tag(head, "agree1-chunk");
+	ap_writer_init(&w, head + AP_TAG_LEN, 8);
+	ap_u64_put(&w, &m->state.seq);
+	appended = ap_merkle_leaf(m->funcs.sha256, leaf,
+				  (const ap_bytes[]){{head, sizeof(head)}, chunk}, 2) &&
+		   ap_frontier_append(m->funcs.sha256, &m->state.history, leaf);
+	ASSERT(appended);
+}
+
+/* Have all members nonces in the pool, so that the key can be tried? */
+static bool is_trial_due(const struct machine *m)
+{
+	if (m->state.key.phase != MACHINE_TRIAL)
+		return false;
+	for (size_t i = 0; i < m->conf.n; i++)
+		if (m->state.pools[i].left == 0)
+			return false;
+	return true;
+}
+
+/* Step 4. */
+static void conclude(struct machine *m, struct machine_result *result)
+{
+	struct machine_state *state = &m->state;
+
+	if (result->n_leaves > 0) {
+		const uint8_t *root =
+			ap_merkle_build(m->funcs.sha256, result->nodes[0], result->n_leaves);
+
+		memcpy(result->root, root, sizeof(result->root));
+		result->sign = MACHINE_SIGN_BATCH;
+	} else if (is_trial_due(m)) {
+		result->sign = MACHINE_SIGN_TRIAL;
+		state->key.phase = MACHINE_LIVE;
+		result->key_changed = true;
+	}
+	result->epoch = state->key.epoch;
+	/* draft {#sets}: "batches without leaves are not signed: refilling a pool must not drain
+	 * it" */
+	if (result->sign != MACHINE_SIGN_NOTHING)
+		result->n_sets = machine_sets_take(m->funcs.sha256, m->conf.n, state->pools,
+						   state->key.epoch, state->seq, 0, result->sets);
+}
+
+void machine_apply(struct machine *m, const struct machine_batch *batch,
+		   struct machine_result *result)
+{
+	struct machine_run run = {.batch = batch, .result = result};
+
+	begin(m, &run);
+	for (size_t i = 0; i < batch->n_bundles && i < MACHINE_BUNDLES_MAX; i++) {
+		run.bundle = (uint16_t)i;
+		if (batch->bundles[i].relay >= 1 && batch->bundles[i].relay <= m->conf.n)
+			execute_bundle(m, &run, &batch->bundles[i]);
+	}
+	append_history(m, &run);
+	conclude(m, result);
+}
+
+/* ---- reading the state ---- */
+
+const struct machine_key *machine_key(const struct machine *m)
+{
+	return &m->state.key;
+}
+
+void machine_pool(const struct machine *m, uint8_t id, struct machine_pool_info *info)
+{
+	const struct machine_nonces *pool;
+
+	ASSERT(id >= 1 && id <= m->conf.n);
+	pool = &m->state.pools[id - 1];
+	info->boot = pool->boot;
+	info->next = pool->next;
+	info->left = pool->left;
+}
+
+uint64_t machine_seq(const struct machine *m)
+{
+	return m->state.seq;
+}
+
+uint64_t machine_time(const struct machine *m)
+{
+	return m->state.time_ms;
+}
+
+uint64_t machine_floor(const struct machine *m)
+{
+	return m->state.retain.floor_ms;
+}
+
+const uint8_t *machine_running(const struct machine *m)
+{
+	return m->state.running;
+}
+
+void machine_number(const struct machine *m, uint8_t relay, uint64_t *start, uint64_t *counter)
+{
+	ASSERT(relay >= 1 && relay <= m->conf.n);
+	*start = m->state.numbers[relay - 1].start;
+	*counter = m->state.numbers[relay - 1].counter;
+}
+
+uint64_t machine_used(const struct machine *m, uint8_t relay)
+{
+	ASSERT(relay >= 1 && relay <= m->conf.n);
+	return m->state.retain.used[relay - 1];
+}
