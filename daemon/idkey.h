@@ -20,9 +20,9 @@
 int idkey_create(const char *path, uint8_t public_key[32], struct ap_text *why);
 
 /*
- * Reads one. 0, or AGREE_EFILE (missing, unreadable), AGREE_EIDENTITY (readable by group or others,
- * not such a file); then why has the sentence and the outputs are zero. The seed is the caller's to
- * wipe. Both outputs may be NULL.
+ * Reads one. 0, or AGREE_EFILE (missing, unreadable, or readable by others too), AGREE_EIDENTITY
+ * (not such a file), AGREE_ENOMEM; then why has the sentence and the outputs are zero. The seed is
+ * the caller's to wipe. Both outputs may be NULL.
  */
 int idkey_load(const char *path, uint8_t seed[IDKEY_SEED], uint8_t public_key[32],
 	       struct ap_text *why);
