@@ -22,7 +22,7 @@ struct body { /* of a bundle: protocol.def `bundle`, encoded; of a batch: `batch
 struct bodies *bodies_new(size_t octets_max); /* NULL: no memory */
 void bodies_free(struct bodies *);
 
-/* Copies; a digest that is there already gets one more holder. 0, or AGREE_ENOMEM, AGREE_EFULL at octets_max. */
+/* Copies; a digest that is there already gets one more holder. 0, or AGREE_ENOMEM, AGREE_EORDER at octets_max. */
 int bodies_put(struct bodies *, const uint8_t digest[32], const uint8_t *octets, size_t len, const struct pbft_batch *refs);
 const struct body *bodies_find(const struct bodies *, const uint8_t digest[32]); /* may be NULL */
 void bodies_drop(struct bodies *, const uint8_t digest[32]); /* gives up one hold; forgotten with the last */

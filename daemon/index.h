@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/disk.h"
 #include "daemon/machine/machine.h"
 #include "libproto/codec.h"
 #include "libproto/statement.h"
@@ -23,38 +24,55 @@ struct index;
 struct index_block {
 	uint64_t seq;
 	struct ap_statement statement; /* what the group signs */
-	bool trial;                    /* the formation's trial statement, without leaves */
+	bool trial;                    /* it is the formation's trial statement; no leaves */
 	uint16_t count;
-	const uint8_t (*nodes)[32];    /* tree of `count` leaves, merkle.h's layout */
+	const uint8_t *nodes;          /* tree of `count` leaves, ap_merkle_build()'s layout */
 	bool has_sig;
 	uint8_t sig[64];
 };
 
-/* Opens DIR/store (created 0700). *err, a sentence, is set if the result is not 0. */
-int index_open(struct index **, const char *dir, const uint8_t genesis[32], size_t map_octets, const char **err);
-void index_close(struct index *);
-const char *index_error(const struct index *); /* first failed write: the process must stop; NULL: none */
+struct index_conf {
+	const char *dir; /* made if missing (0700) */
+	uint8_t genesis[32];
+	uint64_t horizon_ms; /* no deadline is farther from its batch's time */
+	uint64_t map_octets; /* of LMDB's map at first; 0: kv.h's */
+};
 
-/* What is merged: the snapshot of the machine after `seq` (0: nothing yet). Borrowed until the first merge. */
+/* 0, or a DISK_E* with its sentence. Starts the merging thread: call after the last fork(). */
+int index_open(struct index **, const struct index_conf *, struct disk_error *why);
+void index_close(struct index *); /* waits for a merge under way; NULL is fine */
+/* First failure that no answer may follow (write, sync, damage, memory): the process must stop. NULL: none. */
+const char *index_error(const struct index *);
+
+/* What is merged: the machine's snapshot after batch `seq` (0: nothing yet). Borrowed until the first merge. */
 uint64_t index_merged(const struct index *, const uint8_t **snapshot, size_t *len);
 
 void index_store(struct index *, struct machine_store *out);
 void index_begin(struct index *, uint64_t seq);
-int index_end(struct index *, const struct machine_result *, const uint8_t genesis[32]); /* 0 or AGREE_ENOMEM */
+void index_end(struct index *, const struct machine_result *);
 
-/* The block of seq, or NULL: had no leaves, merged, forgotten. Valid until the next index_* call that may merge. */
+/* The block of seq, or NULL: nothing to sign in it, merged, forgotten. Valid until the next index_poll(). */
 const struct index_block *index_block(const struct index *, uint64_t seq);
-void index_signed(struct index *, uint64_t seq, const uint8_t sig[64]); /* verified; the first stays */
-bool index_signature(struct index *, uint64_t seq, uint32_t *epoch, uint8_t sig[64]); /* merged ones too */
+/* The signature is verified; the first one stays. false: there is no such block, or it has one. */
+bool index_signed(struct index *, uint64_t seq, const uint8_t sig[64]);
+/* Of merged blocks too. */
+bool index_signature(struct index *, uint64_t seq, uint32_t *epoch, uint8_t sig[64]);
 
-/* The record that answers for id. out->outcome.value borrows until the next call.
- * 1: final and signed; 0: final, but its signature is missing; AGREE_ENOENT: not final here; other AGREE_E*: damage. */
-int index_answer(struct index *, const uint8_t id[AP_ID_LEN], ap_agree *out, uint64_t *unsigned_seq);
+enum index_found {
+	INDEX_NONE,     /* no final outcome is stored here */
+	INDEX_UNSIGNED, /* there is one, but without a signature (yet): order the question */
+	INDEX_SIGNED,   /* *out is whole */
+};
+/* The record that answers for id. out->outcome.value borrows until the next call of index_*. *seq: batch whose
+ * signature is missing (INDEX_UNSIGNED; 0: of none that is still known). */
+enum index_found index_answer(struct index *, const uint8_t id[AP_ID_LEN], ap_agree *out, uint64_t *seq);
 
-int index_snapshot(struct index *, uint64_t seq, const uint8_t *octets, size_t len); /* copies */
-void index_stable(struct index *, uint64_t seq, uint64_t floor_ms);                  /* starts a merge, purges D <= floor */
-int index_fd(const struct index *);                                                  /* readable: a merge ended: */
-void index_poll(struct index *);
+/* Keeps the machine's octets after checkpoint `seq`; copies. */
+void index_snapshot(struct index *, uint64_t seq, const uint8_t *octets, size_t len);
+/* Checkpoint `seq` is stable: starts the merge of everything up to there; outcomes with D <= floor go. */
+void index_stable(struct index *, uint64_t seq, uint64_t floor_ms);
+int index_fd(const struct index *);           /* an eventfd; readable: call index_poll() */
+uint64_t index_poll(struct index *);          /* what is merged now, see index_merged() */
 
 struct index_info {
 	uint64_t merged_seq, in_memory, blocks, store_octets;

@@ -1,5 +1,5 @@
 /*
- * Group signatures of executed batches: own shares out, others' in, aggregate, verify, culprits named in the log.
+ * Group signatures of executed batches: own shares out, others' in, aggregate, verify, culprits named.
  * draft {#shares}. Nonces and the key share live in daemon/frost.
  */
 #ifndef DAEMON_SIGN_H
@@ -11,6 +11,7 @@
 
 #include "daemon/index.h"
 #include "daemon/machine/machine.h"
+#include "daemon/pbft/pbft.h" /* PBFT_EVERYONE */
 #include "daemon/frost/frost.h"
 #include "libproto/codec.h"
 
@@ -29,11 +30,14 @@ struct sign_conf {
 int sign_new(struct sign **, const struct sign_conf *);
 void sign_free(struct sign *);
 
+/* After a start: batches up to executed are not signed any more by this run. */
+void sign_resume(struct sign *, uint64_t executed);
 /* Batch executed: result->sign, sets. Signs where this replica is in a set. */
 void sign_executed(struct sign *, const struct machine_result *, uint64_t now_ms);
 /* A share whose identity signature and fields verify.c accepted; early ones are kept, bounded. */
 void sign_share_in(struct sign *, uint8_t from, const ap_share_body *, uint64_t now_ms);
-void sign_signed_in(struct sign *, uint64_t seq, uint32_t epoch, const uint8_t sig[64]);
+/* A signature from a peer, verified here; one for a batch not yet executed is kept, bounded. */
+void sign_signed_in(struct sign *, uint64_t seq, const uint8_t sig[64]);
 /* WANT from a peer: send it our share again, if any (the signature itself is run.c's to answer). */
 void sign_want_in(struct sign *, uint8_t from, uint64_t seq);
 uint64_t sign_tick(struct sign *, uint64_t now_ms); /* asks for missing ones; returns when to call next */

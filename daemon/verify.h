@@ -14,19 +14,14 @@
 struct verifier {
 	uint8_t n, self;
 	uint8_t genesis[32];
-	const uint8_t (*keys)[32]; /* identity keys */
+	const uint8_t (*keys)[32]; /* identity keys, by identifier - 1 */
+	/* Have these very octets of a bundle passed here before? Then its signature is not verified again. The digest
+	 * alone does not say so: it does not cover the signature. May be NULL. */
+	bool (*known)(void *arg, const uint8_t digest[32], ap_bytes octets);
+	void *arg;
 };
 
-/* Scratch of a batch in the making: bundles as spans and as the core knows them. */
-struct verify_batch {
-	struct pbft_batch refs;
-	uint16_t requests; /* of all bundles */
-};
-
-/* Tag and digests: draft {#digests}. */
-void digest_bundle(const uint8_t genesis[32], uint8_t relay, uint64_t start, uint64_t counter, const uint8_t *ops, size_t len,
-	uint8_t out[32]);
-void digest_batch(const uint8_t genesis[32], struct pbft_batch *); /* fills digest from time and bundles */
+void digest_batch(struct pbft_batch *); /* fills digest from time and bundles: draft {#digests} */
 
 /* How many ops the octets are, or -1: they are no sequence of known ops within bounds. */
 int ops_count(const uint8_t *ops, size_t len);
@@ -35,10 +30,10 @@ int ops_count(const uint8_t *ops, size_t len);
 const char *verify_batch_octets(const struct verifier *, const uint8_t *octets, size_t len, struct pbft_batch *out);
 const char *verify_bundle_octets(const struct verifier *, const uint8_t *octets, size_t len, struct pbft_bundle *out);
 
-/* A frame of type (AP_MSG_*) that the core takes, to an event; time fields are the caller's. *body: octets of the bundle or
+/* A frame of type (AP_MESSAGE_*) that the core takes, to an event; time fields are the caller's. *body: octets of the bundle or
  * batch that the shell must put into bodies before the core steps (borrowed from the frame), len 0 if none.
  * NULL, or why the frame is refused. */
-const char *verify_frame(const struct verifier *, uint8_t from, uint8_t type, const uint8_t *frame, size_t len,
+const char *verify_frame(const struct verifier *, uint8_t from, uint8_t type, const uint8_t *octets, size_t len,
 	struct pbft_event *ev, struct pbft_batch *batch, ap_bytes *body);
 
 /* Signing, the same octets from the other side. secret: 64 octets as libsodium has it. */
@@ -46,6 +41,6 @@ void sign_bundle(const uint8_t secret[64], const uint8_t digest[32], uint8_t sig
 void sign_proposal(const uint8_t secret[64], const uint8_t genesis[32], const char *tag, const ap_proposal *, uint8_t sig[64]);
 void sign_checkpoint(const uint8_t secret[64], const uint8_t genesis[32], const ap_checkpoint_vote *, uint8_t sig[64]);
 void sign_share(const uint8_t secret[64], const uint8_t genesis[32], const ap_share_body *, uint8_t sig[64]);
-int verify_share(const struct verifier *, const ap_share *);
+bool verify_share(const struct verifier *, const ap_share *);
 
 #endif

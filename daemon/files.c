@@ -1,0 +1,113 @@
+#include "config.h"
+
+#include "daemon/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int path_of(char path[DISK_PATH_MAX], const char *dir, const char *name, const char *suffix,
+		   struct disk_error *why)
+{
+	int n = snprintf(path, DISK_PATH_MAX, "%s/%s%s", dir, name, suffix);
+
+	if (n < 0 || n >= DISK_PATH_MAX)
+		return disk_say(why, DISK_EUSAGE, "path too long: %s/%s", dir, name);
+	return 0;
+}
+
+static int write_all(int fd, const uint8_t *octets, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, octets, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		octets += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int files_put(const char *dir, const char *name, const void *octets, size_t len, mode_t mode,
+	      struct disk_error *why)
+{
+	char aside[DISK_PATH_MAX], path[DISK_PATH_MAX];
+	int status = path_of(aside, dir, name, ".new", why), fd;
+
+	if (status == 0)
+		status = path_of(path, dir, name, "", why);
+	if (status != 0)
+		return status;
+	fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return disk_fail(why, "cannot write", aside, errno);
+	if (write_all(fd, octets, len) != 0 || fsync(fd) != 0) {
+		status = disk_fail(why, "cannot write", aside, errno);
+		close(fd);
+		unlink(aside);
+		return status;
+	}
+	close(fd);
+	if (rename(aside, path) != 0)
+		return disk_fail(why, "cannot put in place", path, errno);
+	return disk_sync_dir(dir, why);
+}
+
+int files_get(const char *dir, const char *name, void *octets, size_t cap, struct disk_error *why)
+{
+	char path[DISK_PATH_MAX];
+	int status = path_of(path, dir, name, "", why), fd;
+	size_t len = 0;
+	struct stat st;
+
+	if (status != 0)
+		return status;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? DISK_ENOTFOUND : disk_fail(why, "cannot read", path, errno);
+	if (fstat(fd, &st) != 0 || st.st_size > (off_t)cap) {
+		close(fd);
+		return disk_say(why, DISK_ETOOBIG, "%s is larger than it can be: restore it", path);
+	}
+	while (len < (size_t)st.st_size) {
+		ssize_t n = read(fd, (uint8_t *)octets + len, (size_t)st.st_size - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			status = disk_fail(why, "cannot read", path, n < 0 ? errno : EIO);
+			close(fd);
+			return status;
+		}
+		len += (size_t)n;
+	}
+	close(fd);
+	return (int)len;
+}
+
+int files_wipe(const char *dir, const char *name, struct disk_error *why)
+{
+	static const uint8_t zeros[1024];
+	char path[DISK_PATH_MAX];
+	int status = path_of(path, dir, name, "", why), fd;
+
+	if (status != 0)
+		return status;
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0) {
+		/* journaling file systems may keep older blocks: this is an effort, not a guarantee */
+		if (write_all(fd, zeros, sizeof(zeros)) != 0 || fsync(fd) != 0)
+			status = disk_fail(why, "cannot overwrite", path, errno);
+		close(fd);
+	}
+	if (unlink(path) != 0 && errno != ENOENT)
+		return disk_fail(why, "cannot remove", path, errno);
+	return status != 0 ? status : disk_sync_dir(dir, why);
+}

@@ -1,0 +1,484 @@
+#include "config.h"
+
+#include "daemon/keygen.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/files.h"
+#include "daemon/frost/dkg.h"
+#include "daemon/log.h"
+#include "libproto/agree_errors.h"
+#include "libproto/crypto.h"
+#include "libproto/name.h"
+
+enum {
+	POOL_LOW = 192,    /* refill when fewer pairs than this are left, held or on their way, */
+	PROBE_MS = 2000,   /* live, but no signature seen in this run and the key not yet published: ask for one */
+};
+
+static const char ENCKEY_FILE[] = "enckey", SHARE_FILE[] = "share", PUB_FILE[] = "group.pub";
+
+struct keygen {
+	struct keygen_conf conf;
+	char dir[DISK_PATH_MAX];
+	uint32_t t;
+	enum machine_phase said; /* last phase logged */
+	bool enckey_sent, deal_sent, ready_sent, complained;
+	bool has_ek, loaded, published;
+	uint8_t ek[32];
+	uint64_t boot;     /* run number */
+	uint64_t made;     /* own nonce counters given out in this run */
+	uint64_t probe_ms; /* 0: none planned */
+};
+
+int keygen_new(struct keygen **out, const struct keygen_conf *conf)
+{
+	struct keygen *k = sodium_malloc(sizeof(*k));
+
+	*out = k;
+	if (k == NULL)
+		return AGREE_ENOMEM;
+	memset(k, 0, sizeof(*k));
+	k->conf = *conf;
+	k->t = (conf->n - 1u) / 3 + 1;
+	if (strlen(conf->dir) >= sizeof(k->dir)) {
+		keygen_free(k);
+		*out = NULL;
+		return AGREE_EUSAGE;
+	}
+	strcpy(k->dir, conf->dir);
+	return 0;
+}
+
+void keygen_boot(struct keygen *k, uint64_t boot)
+{
+	k->boot = boot;
+}
+
+void keygen_free(struct keygen *k)
+{
+	sodium_free(k); /* wipes */
+}
+
+/* ---- verdicts: pure, the same at every replica ---- */
+
+static void deal_from_wire(struct dkg_deal *to, const ap_deal *from)
+{
+	memset(to, 0, sizeof(*to));
+	to->points = from->n_phi;
+	to->shares = from->n_shares;
+	for (size_t i = 0; i < from->n_phi && i < FROST_THRESHOLD_MAX; i++)
+		memcpy(to->phi[i], from->phi[i].point.octets, 32);
+	for (size_t i = 0; i < from->n_shares && i < FROST_MEMBERS_MAX; i++)
+		memcpy(to->ct[i], from->shares[i].share.octets, 32);
+	memcpy(to->R, from->proof_r.octets, 32);
+	memcpy(to->mu, from->proof_mu.octets, 32);
+	memcpy(to->K, from->eph.octets, 32);
+	memcpy(to->KR, from->eph_r.octets, 32);
+	memcpy(to->Kmu, from->eph_mu.octets, 32);
+}
+
+static void deal_to_wire(ap_deal *to, const struct dkg_deal *from, const uint8_t sid[32])
+{
+	memset(to, 0, sizeof(*to));
+	memcpy(to->sid.octets, sid, 32);
+	to->n_phi = (ap_u8)from->points;
+	to->n_shares = (ap_u8)from->shares;
+	for (size_t i = 0; i < from->points; i++)
+		memcpy(to->phi[i].point.octets, from->phi[i], 32);
+	for (size_t i = 0; i < from->shares; i++)
+		memcpy(to->shares[i].share.octets, from->ct[i], 32);
+	memcpy(to->proof_r.octets, from->R, 32);
+	memcpy(to->proof_mu.octets, from->mu, 32);
+	memcpy(to->eph.octets, from->K, 32);
+	memcpy(to->eph_r.octets, from->KR, 32);
+	memcpy(to->eph_mu.octets, from->Kmu, 32);
+}
+
+static void run_make(struct dkg_run *run, uint8_t n, uint32_t epoch, const uint8_t sid[32],
+		     const uint8_t enckeys[][32])
+{
+	memset(run, 0, sizeof(*run));
+	memcpy(run->sid, sid, 32);
+	run->epoch = epoch;
+	run->n = n;
+	run->t = (n - 1u) / 3 + 1;
+	memcpy(run->enckey, enckeys, (size_t)n * 32);
+}
+
+static int deal_check(void *ctx, uint8_t n, const uint8_t sid[32], uint8_t dealer,
+		      const uint8_t enckeys[][32], const ap_deal *wire)
+{
+	struct dkg_deal deal;
+	struct dkg_run run;
+
+	(void)ctx;
+	run_make(&run, n, 0, sid, enckeys);
+	deal_from_wire(&deal, wire);
+	return dkg_deal_check(&run, dealer, &deal);
+}
+
+static int point_check(void *ctx, const uint8_t point[32])
+{
+	(void)ctx;
+	return frost_point_is_valid(point) ? 0 : FROST_EPOINT;
+}
+
+static int complaint_check(void *ctx, uint8_t n, const uint8_t sid[32], uint8_t sender,
+			   const uint8_t enckeys[][32], const ap_deal *wire, const ap_complaint *c)
+{
+	struct dkg_complaint complaint = {.sender = sender, .dealer = c->dealer};
+	struct dkg_deal deal;
+	struct dkg_run run;
+
+	(void)ctx;
+	run_make(&run, n, 0, sid, enckeys);
+	deal_from_wire(&deal, wire);
+	memcpy(complaint.S, c->secret.octets, 32);
+	memcpy(complaint.A1, c->a1.octets, 32);
+	memcpy(complaint.A2, c->a2.octets, 32);
+	memcpy(complaint.w, c->w.octets, 32);
+	return dkg_complaint_check(&run, &deal, &complaint);
+}
+
+static int keys(void *ctx, uint8_t n, const ap_deal wire[], uint8_t pk[32], uint8_t y[][32])
+{
+	static const uint8_t none[AP_REPLICAS_MAX][32];
+	struct dkg_deal deals[AP_REPLICAS_MAX];
+	struct frost_group group;
+	struct dkg_run run;
+	int status;
+
+	(void)ctx;
+	run_make(&run, n, 0, wire[0].sid.octets, none);
+	for (uint8_t i = 0; i < n; i++)
+		deal_from_wire(&deals[i], &wire[i]);
+	status = dkg_public(&group, &run, deals);
+	if (status != 0)
+		return status;
+	memcpy(pk, group.key, 32);
+	memcpy(y, group.verifier, (size_t)n * 32);
+	return 0;
+}
+
+static void sid_make(void *ctx, const uint8_t genesis[32], uint32_t epoch, uint8_t n,
+		     uint32_t attempt, uint8_t sid[32])
+{
+	const struct keygen *k = ctx;
+
+	dkg_sid(sid, genesis, epoch, attempt, n, (n - 1u) / 3 + 1, k->conf.keys[0]);
+}
+
+void keygen_funcs(struct keygen *k, struct machine_funcs *out)
+{
+	*out = (struct machine_funcs){.sha256 = ap_sha256,
+				      .deal_check = deal_check,
+				      .point_check = point_check,
+				      .complaint_check = complaint_check,
+				      .keys = keys,
+				      .sid = sid_make,
+				      .ctx = k};
+}
+
+/* ---- what is due ---- */
+
+#define OP_MAX 8192
+_Static_assert((int)AP_MAX_nonces <= OP_MAX && (int)AP_MAX_deal <= OP_MAX, "an operation fits");
+
+static bool is_set(uint16_t bits, uint8_t id)
+{
+	return (bits >> (id - 1) & 1) != 0;
+}
+
+static int ek_load(struct keygen *k, const struct machine_key *key, struct disk_error *why)
+{
+	uint8_t octets[DKG_ENCKEY_OCTETS];
+	int n = files_get(k->dir, ENCKEY_FILE, octets, sizeof(octets), why);
+
+	if (n >= 0 && dkg_enckey_get(k->ek, key->sid, k->conf.self, octets, (size_t)n) == 0)
+		k->has_ek = true;
+	sodium_memzero(octets, sizeof(octets));
+	return n == DISK_ESYSTEM ? n : 0;
+}
+
+/* On disk before it is named to anybody, or a crash would end the attempt. */
+static int enckey(struct keygen *k, const struct machine_key *key, struct disk_error *why)
+{
+	uint8_t octets[DKG_ENCKEY_OCTETS], body[AP_MAX_enckey];
+	struct ap_writer w;
+	ap_enckey op;
+	int status = 0;
+
+	if (k->enckey_sent || is_set(key->have_enckey, k->conf.self))
+		return 0;
+	if (k->has_ek) { /* of an earlier run: its ENCKEY may still be on its way */
+		frost_point_base(op.key.octets, k->ek);
+	} else {
+		dkg_enckey_make(k->ek, op.key.octets, &frost_random_system);
+		status = files_put(k->dir, ENCKEY_FILE, octets,
+				   dkg_enckey_put(octets, key->sid, k->conf.self, k->ek), 0600, why);
+		sodium_memzero(octets, sizeof(octets));
+		if (status != 0)
+			return status;
+		k->has_ek = true;
+	}
+	memcpy(op.sid.octets, key->sid, 32);
+	ap_writer_init(&w, body, sizeof(body));
+	ap_enckey_put(&w, &op);
+	k->conf.submit(k->conf.arg, AP_OP_enckey, body, ap_writer_len(&w));
+	k->enckey_sent = true;
+	return 0;
+}
+
+static void deal(struct keygen *k, const struct machine_key *key)
+{
+	uint8_t body[OP_MAX];
+	struct ap_writer w;
+	struct dkg_deal made;
+	struct dkg_run run;
+	ap_deal op;
+
+	if (k->deal_sent || is_set(key->have_deal, k->conf.self))
+		return;
+	run_make(&run, k->conf.n, key->epoch, key->sid, key->enckeys);
+	if (dkg_deal_make(&made, &run, k->conf.self, &frost_random_system) != 0)
+		return;
+	deal_to_wire(&op, &made, key->sid);
+	ap_writer_init(&w, body, sizeof(body));
+	ap_deal_put(&w, &op);
+	k->conf.submit(k->conf.arg, AP_OP_deal, body, ap_writer_len(&w));
+	k->deal_sent = true;
+}
+
+static void complain(struct keygen *k, const struct machine_key *key, const struct dkg_run *run,
+		     const struct dkg_deal deals[], uint16_t culprit)
+{
+	uint8_t body[AP_MAX_complaint];
+	struct dkg_complaint made;
+	struct ap_writer w;
+	ap_complaint op;
+
+	if (k->complained || culprit == 0 ||
+	    dkg_complaint_make(&made, run, culprit, &deals[culprit - 1], k->conf.self, k->ek,
+			       &frost_random_system) != 0)
+		return;
+	log_say(LOG_L_ERROR, "key generation: share that does not fit its dealing member=%u", culprit);
+	memcpy(op.sid.octets, key->sid, 32);
+	op.dealer = (ap_u8)culprit;
+	memcpy(op.secret.octets, made.S, 32);
+	memcpy(op.a1.octets, made.A1, 32);
+	memcpy(op.a2.octets, made.A2, 32);
+	memcpy(op.w.octets, made.w, 32);
+	ap_writer_init(&w, body, sizeof(body));
+	ap_complaint_put(&w, &op);
+	k->conf.submit(k->conf.arg, AP_OP_complaint, body, ap_writer_len(&w));
+	k->complained = true;
+}
+
+static int share_save(const struct keygen *k, const struct frost_key *share, struct disk_error *why)
+{
+	uint8_t octets[FROST_KEY_MAX];
+	int status = files_put(k->dir, SHARE_FILE, octets, frost_key_put(octets, share), 0600, why);
+
+	sodium_memzero(octets, sizeof(octets));
+	return status;
+}
+
+/* All dealings are there: own share out of them, on disk, then READY. */
+static int ready(struct keygen *k, const struct machine_key *key, struct disk_error *why)
+{
+	struct dkg_deal deals[AP_REPLICAS_MAX];
+	uint8_t body[AP_MAX_ready];
+	struct frost_key share;
+	uint16_t culprit = 0;
+	struct dkg_run run;
+	struct ap_writer w;
+	int status = 0;
+	ap_ready op;
+
+	if (k->ready_sent || k->complained || is_set(key->have_ready, k->conf.self))
+		return 0;
+	if (!k->has_ek)
+		return disk_say(why, DISK_ENOTFOUND,
+				"%s/%s is missing or damaged: this replica cannot finish the key "
+				"generation that it began; the members must form the network anew",
+				k->dir, ENCKEY_FILE);
+	run_make(&run, k->conf.n, key->epoch, key->sid, key->enckeys);
+	for (uint8_t i = 0; i < k->conf.n; i++)
+		deal_from_wire(&deals[i], &key->deals[i]);
+	if (dkg_result(&share, &run, deals, k->conf.self, k->ek, &culprit) != 0) {
+		complain(k, key, &run, deals, culprit);
+		return 0;
+	}
+	status = share_save(k, &share, why);
+	frost_key_wipe(&share);
+	if (status != 0)
+		return status;
+	memcpy(op.sid.octets, key->sid, 32);
+	memcpy(op.dealings.octets, key->dealings, 32);
+	ap_writer_init(&w, body, sizeof(body));
+	ap_ready_put(&w, &op);
+	k->conf.submit(k->conf.arg, AP_OP_ready, body, ap_writer_len(&w));
+	k->ready_sent = true;
+	return 0;
+}
+
+/* The share into the signer; the key for decrypting dealings has done its work. */
+static int load(struct keygen *k, const struct machine_key *key, struct disk_error *why)
+{
+	uint8_t octets[FROST_KEY_MAX];
+	struct frost_key share;
+	int n, status;
+
+	if (k->loaded)
+		return 0;
+	n = files_get(k->dir, SHARE_FILE, octets, sizeof(octets), why);
+	if (n < 0)
+		return n == DISK_ENOTFOUND
+			       ? disk_say(why, n, "%s/%s, the key share, is missing: this replica can "
+						  "no longer sign; restore the file",
+					  k->dir, SHARE_FILE)
+			       : n;
+	status = frost_key_get(&share, octets, (size_t)n);
+	sodium_memzero(octets, sizeof(octets));
+	if (status == 0 && (share.id != k->conf.self || memcmp(share.group.key, key->pk, 32) != 0))
+		status = FROST_EKEY;
+	if (status == 0)
+		status = frost_load(k->conf.frost, &share, k->boot);
+	frost_key_wipe(&share);
+	if (status != 0)
+		return disk_say(why, DISK_EDAMAGED,
+				"%s/%s, the key share, is damaged or of another network or member: "
+				"restore the file",
+				k->dir, SHARE_FILE);
+	k->loaded = true;
+	sodium_memzero(k->ek, sizeof(k->ek));
+	k->has_ek = false;
+	return files_wipe(k->dir, ENCKEY_FILE, why);
+}
+
+/* One NONCES at a time, when the pairs that are left, ordered or on their way, run low. */
+static void refill(struct keygen *k, const struct machine *m, const struct machine_key *key)
+{
+	static struct frost_nonces made; /* public commitments */
+	struct machine_pool_info pool;
+	uint8_t body[OP_MAX];
+	struct ap_writer w;
+	ap_nonces op;
+
+	machine_pool(m, k->conf.self, &pool);
+	if (pool.boot == k->boot && pool.next < k->made)
+		return; /* the last one is not ordered yet */
+	if (k->made > 0 && pool.boot != k->boot)
+		return;
+	if (pool.boot == k->boot && pool.left >= POOL_LOW)
+		return;
+	if (frost_commit(k->conf.frost, FROST_COMMIT_MAX, &made) != 0)
+		return;
+	memset(&op, 0, sizeof(op));
+	op.epoch = key->epoch;
+	op.boot = made.boot;
+	op.first = made.first;
+	op.n_pairs = (ap_u8)made.count;
+	for (uint32_t i = 0; i < made.count; i++) {
+		memcpy(op.pairs[i].hiding.octets, made.pair[i].hiding, 32);
+		memcpy(op.pairs[i].binding.octets, made.pair[i].binding, 32);
+	}
+	k->made = made.first + made.count;
+	ap_writer_init(&w, body, sizeof(body));
+	ap_nonces_put(&w, &op);
+	k->conf.submit(k->conf.arg, AP_OP_nonces, body, ap_writer_len(&w));
+}
+
+/* All crashed before anybody kept the trial's signature: any leaf will do for a proof that the key works. */
+static void probe(struct keygen *k, uint64_t now_ms)
+{
+	uint8_t body[AP_MAX_read];
+	struct ap_writer w;
+	ap_read op;
+
+	if (k->published)
+		return;
+	if (k->probe_ms == 0)
+		k->probe_ms = now_ms + PROBE_MS;
+	if (now_ms < k->probe_ms)
+		return;
+	k->probe_ms = now_ms + PROBE_MS;
+	randombytes_buf(&op, sizeof(op));
+	ap_writer_init(&w, body, sizeof(body));
+	ap_read_put(&w, &op);
+	k->conf.submit(k->conf.arg, AP_OP_read, body, ap_writer_len(&w));
+}
+
+static void say_phase(struct keygen *k, const struct machine_key *key)
+{
+	static const char *const names[] = {
+		[MACHINE_ENCKEYS] = "key generation: encryption keys",
+		[MACHINE_DEALS] = "key generation: dealings",
+		[MACHINE_READIES] = "key generation: shares",
+		[MACHINE_TRIAL] = "key generation: trial signature",
+		[MACHINE_LIVE] = "network is live",
+		[MACHINE_FAILED] = "key generation failed: form the network anew without this member"};
+
+	if (key->phase == k->said)
+		return;
+	k->said = key->phase;
+	log_say(key->phase == MACHINE_FAILED ? LOG_L_ERROR : LOG_L_INFO, "%s culprit=%u",
+		names[key->phase], key->culprit);
+}
+
+int keygen_step(struct keygen *k, const struct machine *m, uint64_t now_ms, struct disk_error *why)
+{
+	const struct machine_key *key = machine_key(m);
+	int status = 0;
+
+	say_phase(k, key);
+	if (!k->has_ek && !k->loaded && key->phase < MACHINE_TRIAL)
+		status = ek_load(k, key, why);
+	if (status != 0)
+		return status;
+	switch (key->phase) {
+	case MACHINE_ENCKEYS:
+		return enckey(k, key, why);
+	case MACHINE_DEALS:
+		deal(k, key);
+		return 0;
+	case MACHINE_READIES:
+		return ready(k, key, why);
+	case MACHINE_TRIAL:
+	case MACHINE_LIVE:
+		status = load(k, key, why);
+		if (status != 0)
+			return status;
+		refill(k, m, key);
+		if (key->phase == MACHINE_LIVE)
+			probe(k, now_ms);
+		return 0;
+	case MACHINE_FAILED:
+		return 0;
+	}
+	return 0;
+}
+
+int keygen_proven(struct keygen *k, struct disk_error *why)
+{
+	char text[64];
+	struct ap_text t;
+
+	if (k->published || frost_public(k->conf.frost) == NULL)
+		return 0;
+	k->published = true;
+	k->probe_ms = 0;
+	ap_text_init(&t, text, sizeof(text));
+	ap_base64url_show(&t, frost_public(k->conf.frost)->key, 32);
+	log_say(LOG_L_INFO, "group key proven key=%s", text);
+	ap_text_add(&t, "\n");
+	return files_put(k->dir, PUB_FILE, text, ap_text_len(&t), 0644, why);
+}
+
+uint64_t keygen_wake(const struct keygen *k)
+{
+	return k->probe_ms != 0 ? k->probe_ms : UINT64_MAX;
+}

@@ -1,0 +1,452 @@
+/*
+ * The index's side of LMDB: what is merged, how it is read back, and the thread that does the merging, so that
+ * the event loop waits for no disk. Tables:
+ *
+ *   outcomes  id (37)      u8 relay, u64 block, u16 leaf, outcome, path      (protocol.def's encodings)
+ *   blocks    u64 seq      the statement's fields, u8 signed, sig
+ *   meta      "snapshot"   u64 seq, the machine's octets after it
+ *
+ * One transaction a checkpoint: outcomes, blocks and snapshot are of one sequence, whatever a crash leaves.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "daemon/index_priv.h"
+#include "libproto/merkle.h"
+
+enum table { OUTCOMES, BLOCKS, META, TABLES };
+static const struct kv_table tables[TABLES] = {
+	[OUTCOMES] = {"outcomes", AP_ID_LEN}, [BLOCKS] = {"blocks", 8}, [META] = {"meta", 0}};
+static const char SNAPSHOT_KEY[] = "snapshot";
+
+enum {
+	OUTCOME_VALUE_MAX = 1 + 8 + 2 + AP_MAX_outcome + AP_MAX_path,
+	BLOCK_VALUE = 4 + 8 + 8 + 4 + 32 + 32 + 1 + 64,
+	PURGE_MAX = 20000, /* outcomes forgotten in one merge: the rest goes with the next */
+};
+
+struct merge {
+	struct kv *kv;
+	struct kv_txn *reader;
+	unsigned reading; /* depth */
+	char error[DISK_ERROR_MAX];
+	int event_fd;
+	uint64_t map_used;
+	pthread_t thread;
+	bool has_thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	/* under the lock: */
+	struct merge_job *job, *ended;
+	int ended_status;
+	bool stop;
+	/* the loop's: */
+	bool busy;
+};
+
+void merge_job_free(struct merge_job *job)
+{
+	if (job == NULL)
+		return;
+	free(job->items);
+	free(job->blocks);
+	free(job->snapshot);
+	free(job);
+}
+
+const char *merge_error(const struct merge *m)
+{
+	if (m == NULL)
+		return NULL;
+	return m->error[0] != '\0' ? m->error : kv_error(m->kv);
+}
+
+static void fail(struct merge *m, const char *what)
+{
+	if (m->error[0] == '\0')
+		snprintf(m->error, sizeof(m->error),
+			 "the store is damaged (%s): move the data directory's store away and start "
+			 "again; this replica then fetches what it lacks",
+			 what);
+}
+
+/* ---- encodings ---- */
+
+static size_t outcome_value(uint8_t out[OUTCOME_VALUE_MAX], const struct merge_item *item)
+{
+	const struct entry *e = item->entry;
+	struct ap_writer w;
+	ap_path path = {0};
+	uint64_t block = 0;
+	uint16_t leaf = 0;
+
+	if (item->block != NULL &&
+	    ap_merkle_path(&path, item->block->nodes, item->block->pub.count,
+			   item->leaf)) {
+		block = item->block->pub.seq;
+		leaf = item->leaf;
+	}
+	ap_writer_init(&w, out, OUTCOME_VALUE_MAX);
+	ap_u8_put(&w, &e->relay);
+	ap_u64_put(&w, &block);
+	ap_u16_put(&w, &leaf);
+	ap_outcome_put(&w, &e->outcome);
+	ap_path_put(&w, &path);
+	return ap_writer_len(&w);
+}
+
+static size_t block_value(uint8_t out[BLOCK_VALUE], const struct merge_block *b)
+{
+	const struct ap_statement *s = &b->block->pub.statement;
+	uint8_t is_signed = b->has_sig;
+	struct ap_writer w;
+
+	ap_writer_init(&w, out, BLOCK_VALUE);
+	ap_u32_put(&w, &s->epoch);
+	ap_u64_put(&w, &s->seq);
+	ap_u64_put(&w, &s->time_ms);
+	ap_u32_put(&w, &s->count);
+	ap_octets_put(&w, s->root, 32);
+	ap_octets_put(&w, s->running, 32);
+	ap_u8_put(&w, &is_signed);
+	ap_octets_put(&w, b->sig, 64);
+	return ap_writer_len(&w);
+}
+
+static bool block_parse(struct kv_span value, struct merged_block *out)
+{
+	struct ap_reader r;
+	uint8_t is_signed;
+
+	memset(out, 0, sizeof(*out));
+	ap_reader_init(&r, value.at, value.n);
+	ap_u32_get(&r, &out->statement.epoch);
+	ap_u64_get(&r, &out->statement.seq);
+	ap_u64_get(&r, &out->statement.time_ms);
+	ap_u32_get(&r, &out->statement.count);
+	ap_octets_get(&r, out->statement.root, 32);
+	ap_octets_get(&r, out->statement.running, 32);
+	ap_u8_get(&r, &is_signed);
+	ap_octets_get(&r, out->sig, 64);
+	out->has_sig = is_signed == 1;
+	return ap_reader_done(&r);
+}
+
+/* ---- one merge, in the thread ---- */
+
+static int by_id(const void *a, const void *b)
+{
+	const struct merge_item *x = a, *y = b;
+
+	return memcmp(x->entry->id, y->entry->id, AP_ID_LEN);
+}
+
+static void purge_outcomes(struct kv_txn *txn, uint64_t floor_ms)
+{
+	uint8_t to[AP_ID_LEN] = {0};
+	uint64_t first_kept = floor_ms / 1000 + 1; /* D <= F is forgotten */
+
+	for (int i = 4; i >= 0; i--, first_kept >>= 8)
+		to[i] = (uint8_t)first_kept;
+	if (first_kept == 0)
+		kv_delete_range(txn, OUTCOMES, (struct kv_span){NULL, 0},
+				(struct kv_span){to, sizeof(to)}, PURGE_MAX);
+}
+
+struct old_blocks {
+	uint64_t before_ms, last;
+};
+
+static int old_block(void *arg, struct kv_span key, struct kv_span value)
+{
+	struct old_blocks *old = arg;
+	struct merged_block b;
+
+	(void)key;
+	if (!block_parse(value, &b) || b.statement.time_ms >= old->before_ms)
+		return 1;
+	old->last = b.statement.seq;
+	return 0;
+}
+
+/* A block goes when no outcome can have its leaf any more: deadlines are within the horizon of their batch. */
+static void purge_blocks(struct kv_txn *txn, const struct merge_job *job)
+{
+	struct old_blocks old = {0};
+	uint8_t to[8];
+
+	if (job->floor_ms <= job->horizon_ms)
+		return;
+	old.before_ms = job->floor_ms - job->horizon_ms;
+	kv_walk(txn, BLOCKS, (struct kv_span){NULL, 0}, (struct kv_span){NULL, 0}, old_block, &old);
+	if (old.last == 0)
+		return;
+	disk_put64(to, old.last + 1);
+	kv_delete_range(txn, BLOCKS, (struct kv_span){NULL, 0}, (struct kv_span){to, 8}, PURGE_MAX);
+}
+
+static int run_job(struct merge *m, struct merge_job *job)
+{
+	struct kv_txn *txn = kv_write_begin(m->kv);
+	uint8_t value[OUTCOME_VALUE_MAX], key[8];
+	uint8_t *snapshot = malloc(8 + job->snapshot_len);
+
+	if (snapshot == NULL) {
+		kv_abort(txn);
+		return DISK_EAGAIN;
+	}
+	qsort(job->items, job->n_items, sizeof(job->items[0]), by_id);
+	for (size_t i = 0; i < job->n_items; i++) {
+		size_t n = outcome_value(value, &job->items[i]);
+
+		kv_put(txn, OUTCOMES, (struct kv_span){job->items[i].entry->id, AP_ID_LEN},
+		       (struct kv_span){value, n});
+	}
+	for (size_t i = 0; i < job->n_blocks; i++) {
+		size_t n = block_value(value, &job->blocks[i]);
+
+		disk_put64(key, job->blocks[i].block->pub.seq);
+		kv_put(txn, BLOCKS, (struct kv_span){key, 8}, (struct kv_span){value, n});
+	}
+	disk_put64(snapshot, job->seq);
+	memcpy(snapshot + 8, job->snapshot, job->snapshot_len);
+	kv_put(txn, META, (struct kv_span){SNAPSHOT_KEY, sizeof(SNAPSHOT_KEY) - 1},
+	       (struct kv_span){snapshot, 8 + job->snapshot_len});
+	free(snapshot);
+	purge_outcomes(txn, job->floor_ms);
+	purge_blocks(txn, job);
+	return kv_commit(txn);
+}
+
+static void *work(void *arg)
+{
+	struct merge *m = arg;
+
+	pthread_mutex_lock(&m->lock);
+	for (;;) {
+		struct merge_job *job;
+		uint64_t one = 1;
+		int status;
+
+		while (m->job == NULL && !m->stop)
+			pthread_cond_wait(&m->wake, &m->lock);
+		if (m->job == NULL)
+			break;
+		job = m->job;
+		m->job = NULL;
+		pthread_mutex_unlock(&m->lock);
+		status = run_job(m, job);
+		pthread_mutex_lock(&m->lock);
+		m->ended = job;
+		m->ended_status = status;
+		if (write(m->event_fd, &one, sizeof(one)) < 0)
+			break; /* cannot be: an eventfd takes 2^64 - 2 of them */
+	}
+	pthread_mutex_unlock(&m->lock);
+	return NULL;
+}
+
+/* ---- the loop's side ---- */
+
+bool merge_start(struct merge *m, struct merge_job *job)
+{
+	if (m->busy)
+		return false;
+	m->busy = true;
+	pthread_mutex_lock(&m->lock);
+	m->job = job;
+	pthread_cond_signal(&m->wake);
+	pthread_mutex_unlock(&m->lock);
+	return true;
+}
+
+bool merge_busy(const struct merge *m)
+{
+	return m->busy;
+}
+
+int merge_fd(const struct merge *m)
+{
+	return m->event_fd;
+}
+
+/* The map was too small: with no transaction open anywhere it can grow, and the job runs again. */
+static bool grow(struct merge *m, int status)
+{
+	struct disk_error why = {""};
+
+	if (status != DISK_ENOROOM && !kv_is_tight(m->kv))
+		return true;
+	if (kv_grow(m->kv, &why) == 0)
+		return true;
+	if (status == DISK_ENOROOM)
+		snprintf(m->error, sizeof(m->error), "%s", why.text);
+	return false;
+}
+
+struct merge_job *merge_ended(struct merge *m)
+{
+	struct merge_job *job;
+	uint64_t count;
+	int status;
+
+	if (read(m->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return NULL;
+	pthread_mutex_lock(&m->lock);
+	job = m->ended;
+	status = m->ended_status;
+	m->ended = NULL;
+	pthread_mutex_unlock(&m->lock);
+	if (job == NULL)
+		return NULL;
+	m->busy = false;
+	if (status == 0) {
+		grow(m, 0);
+		return job;
+	}
+	if ((status == DISK_ENOROOM && grow(m, status)) || status == DISK_EAGAIN) {
+		merge_start(m, job);
+		return NULL;
+	}
+	if (m->error[0] == '\0' && kv_error(m->kv) == NULL)
+		snprintf(m->error, sizeof(m->error), "the store could not take a merge (error %d)",
+			 status);
+	merge_job_free(job);
+	return NULL;
+}
+
+void merge_read_begin(struct merge *m)
+{
+	if (m->reading++ == 0 && kv_reader_begin(m->reader) != 0)
+		fail(m, "no read transaction");
+}
+
+void merge_read_end(struct merge *m)
+{
+	if (--m->reading == 0)
+		kv_reader_end(m->reader);
+}
+
+int merge_find(struct merge *m, const uint8_t id[AP_ID_LEN], struct merged_outcome *out)
+{
+	struct kv_span value;
+	struct ap_reader r;
+	int status = kv_get(m->reader, OUTCOMES, (struct kv_span){id, AP_ID_LEN}, &value);
+
+	if (status == DISK_ENOTFOUND)
+		return 0;
+	if (status == 0) {
+		ap_reader_init(&r, value.at, value.n);
+		ap_u8_get(&r, &out->relay);
+		ap_u64_get(&r, &out->block);
+		ap_u16_get(&r, &out->leaf);
+		ap_outcome_get(&r, &out->outcome);
+		ap_path_get(&r, &out->path);
+		if (ap_reader_done(&r))
+			return 1;
+	}
+	fail(m, "outcomes");
+	return -1;
+}
+
+int merge_find_block(struct merge *m, uint64_t seq, struct merged_block *out)
+{
+	struct kv_span value;
+	uint8_t key[8];
+	int status;
+
+	disk_put64(key, seq);
+	status = kv_get(m->reader, BLOCKS, (struct kv_span){key, 8}, &value);
+	if (status == DISK_ENOTFOUND)
+		return 0;
+	if (status == 0 && block_parse(value, out))
+		return 1;
+	fail(m, "blocks");
+	return -1;
+}
+
+int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len)
+{
+	struct kv_span value;
+	int status, found = 0;
+
+	*seq = 0;
+	*octets = NULL;
+	*len = 0;
+	merge_read_begin(m);
+	status = kv_get(m->reader, META, (struct kv_span){SNAPSHOT_KEY, sizeof(SNAPSHOT_KEY) - 1},
+			&value);
+	if (status == 0 && value.n >= 8 && (*octets = malloc(value.n)) != NULL) {
+		*seq = disk_get64(value.at);
+		*len = value.n - 8;
+		memcpy(*octets, (const uint8_t *)value.at + 8, *len);
+		found = 1;
+	} else if (status != DISK_ENOTFOUND) {
+		fail(m, "snapshot");
+		found = -1;
+	}
+	merge_read_end(m);
+	return found;
+}
+
+uint64_t merge_octets(const struct merge *m)
+{
+	return m->map_used;
+}
+
+int merge_open(struct merge **out, const struct index_conf *conf, struct disk_error *why)
+{
+	struct kv_options options = {.tables = tables, .n_tables = TABLES,
+				     .map_size = conf->map_octets};
+	struct merge *m = calloc(1, sizeof(*m));
+	char dir[DISK_PATH_MAX];
+	int status;
+
+	if (m == NULL)
+		return disk_say(why, DISK_ESYSTEM, "out of memory while opening the store");
+	*out = m;
+	m->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->wake, NULL);
+	snprintf(dir, sizeof(dir), "%s/store", conf->dir);
+	options.dir = dir;
+	memcpy(options.owner, conf->genesis, 32);
+	status = kv_check(&options, why);
+	if (status == 0)
+		status = kv_open(&m->kv, &options, why);
+	if (status == 0)
+		status = kv_reader_new(m->kv, &m->reader);
+	if (status == 0 && (m->event_fd < 0 || pthread_create(&m->thread, NULL, work, m) != 0))
+		status = disk_say(why, DISK_ESYSTEM, "cannot start the thread that merges");
+	m->has_thread = status == 0;
+	return status;
+}
+
+void merge_close(struct merge *m)
+{
+	if (m == NULL)
+		return;
+	if (m->has_thread) {
+		pthread_mutex_lock(&m->lock);
+		m->stop = true;
+		pthread_cond_signal(&m->wake);
+		pthread_mutex_unlock(&m->lock);
+		pthread_join(m->thread, NULL);
+	}
+	merge_job_free(m->job);
+	merge_job_free(m->ended);
+	kv_reader_free(m->reader);
+	kv_close(m->kv);
+	if (m->event_fd >= 0)
+		close(m->event_fd);
+	pthread_cond_destroy(&m->wake);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}

@@ -1,0 +1,374 @@
+/*
+ * From disk to where this replica was. The store has the machine's state after its last merged checkpoint S; the
+ * journal has the batches behind it and the votes.
+ * 1. Read the journal from S + 1: votes and proposals of the open window, the highest executed sequence E,
+ *    signatures.
+ * 2. Machine: the state at S, then the batches S + 1 to E once more.
+ * 3. Core: base E, then its votes. What was voted and not executed is agreed on again with the others.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/run_priv.h"
+#include "libproto/crypto.h"
+#include "libproto/digest.h"
+
+struct vote { /* a record that the core gets back, parsed */
+	struct vote *next;
+	uint8_t type;
+	ap_proposal p;
+	struct pbft_certificate cert;
+	struct pbft_batch *batch; /* PROPOSAL, FETCHED: allocated, with its octets: */
+	uint8_t *octets;
+	size_t len;
+	uint64_t seq, incarnation;
+	uint8_t state[32];
+};
+
+struct signature {
+	struct signature *next;
+	uint64_t seq;
+	uint8_t sig[64];
+};
+
+struct replay {
+	struct run *r;
+	uint64_t merged; /* S */
+	struct pbft_restore_base base;
+	bool has_running;
+	struct vote *votes, **votes_end;
+	struct signature *signatures;
+	const char *damage;
+};
+
+/* ---- 1: the journal ---- */
+
+static int bad(struct replay *p, const char *what)
+{
+	p->damage = what;
+	return 1;
+}
+
+static struct vote *vote_add(struct replay *p, uint8_t type)
+{
+	struct vote *v = calloc(1, sizeof(*v));
+
+	if (v == NULL)
+		return NULL;
+	v->type = type;
+	*p->votes_end = v;
+	p->votes_end = &v->next;
+	return v;
+}
+
+/* Octets of a batch behind `head` of the record: kept, and checked once more. */
+static const char *vote_batch(struct replay *p, struct vote *v, const struct journal_record *rec,
+			      size_t head)
+{
+	v->batch = malloc(sizeof(*v->batch));
+	v->len = rec->length - head;
+	v->octets = malloc(v->len);
+	if (v->batch == NULL || v->octets == NULL)
+		return "no memory";
+	memcpy(v->octets, rec->payload + head, v->len);
+	return verify_batch_octets(&p->r->verifier, v->octets, v->len, v->batch);
+}
+
+static int on_proposal(struct replay *p, const struct journal_record *rec)
+{
+	struct vote *v = vote_add(p, RECORD_PROPOSAL);
+	struct ap_reader reader;
+	ap_pre_prepare m;
+
+	if (v == NULL)
+		return bad(p, "no memory");
+	ap_reader_init(&reader, rec->payload, rec->length);
+	ap_pre_prepare_get(&reader, &m);
+	if (!ap_reader_done(&reader))
+		return bad(p, "a proposal does not decode");
+	v->p = m.proposal;
+	memcpy(v->cert.pre_prepare_sig, m.sig.octets, 64);
+	if (vote_batch(p, v, rec, AP_MAX_proposal + 64) != NULL ||
+	    memcmp(v->batch->digest, m.proposal.batch.octets, 32) != 0)
+		return bad(p, "a proposal's batch is not what it was");
+	return 0;
+}
+
+static int on_fetched(struct replay *p, const struct journal_record *rec)
+{
+	struct vote *v = vote_add(p, RECORD_FETCHED);
+
+	if (v == NULL || vote_batch(p, v, rec, 0) != NULL)
+		return bad(p, "a fetched batch is not what it was");
+	v->p.seq = rec->seq;
+	memcpy(v->p.batch.octets, v->batch->digest, 32);
+	return 0;
+}
+
+static int on_prepared(struct replay *p, const struct journal_record *rec)
+{
+	struct vote *v = vote_add(p, RECORD_PREPARED);
+
+	if (v == NULL)
+		return bad(p, "no memory");
+	return record_prepared_parse(rec->payload, rec->length, &v->p, &v->cert)
+		       ? 0
+		       : bad(p, "a certificate does not decode");
+}
+
+static int on_checkpoint(struct replay *p, const struct journal_record *rec)
+{
+	struct vote *v = vote_add(p, RECORD_CHECKPOINT);
+	struct ap_reader reader;
+	ap_checkpoint_vote m;
+
+	if (v == NULL)
+		return bad(p, "no memory");
+	ap_reader_init(&reader, rec->payload, rec->length);
+	ap_checkpoint_vote_get(&reader, &m);
+	if (!ap_reader_done(&reader))
+		return bad(p, "a checkpoint does not decode");
+	v->seq = m.seq;
+	v->incarnation = m.incarnation;
+	memcpy(v->state, m.state.octets, 32);
+	return 0;
+}
+
+static int on_stable(struct replay *p, const struct journal_record *rec)
+{
+	uint8_t state[32];
+
+	if (!record_stable_parse(rec->payload, rec->length, state))
+		return bad(p, "a stable checkpoint does not decode");
+	if (rec->seq > p->base.stable) {
+		p->base.stable = rec->seq;
+		memcpy(p->base.stable_state, state, 32);
+	}
+	return 0;
+}
+
+static int on_executed(struct replay *p, const struct journal_record *rec)
+{
+	if (rec->length != 8 + 32)
+		return bad(p, "a mark of execution does not decode");
+	if (rec->seq > p->base.executed) {
+		p->base.executed = rec->seq;
+		memcpy(p->base.running, rec->payload + 8, 32);
+		p->has_running = true;
+	}
+	return 0;
+}
+
+static int on_signature(struct replay *p, const struct journal_record *rec)
+{
+	struct signature *s = calloc(1, sizeof(*s));
+
+	if (s == NULL || rec->length != 4 + 64) {
+		free(s);
+		return bad(p, "a signature does not decode");
+	}
+	s->seq = rec->seq;
+	memcpy(s->sig, rec->payload + 4, 64);
+	s->next = p->signatures;
+	p->signatures = s;
+	return 0;
+}
+
+static int on_record(void *arg, const struct journal_record *rec)
+{
+	struct replay *p = arg;
+
+	switch (rec->type) {
+	case RECORD_PROPOSAL:
+		return on_proposal(p, rec);
+	case RECORD_PREPARED:
+		return on_prepared(p, rec);
+	case RECORD_CHECKPOINT:
+		return on_checkpoint(p, rec);
+	case RECORD_STABLE:
+		return on_stable(p, rec);
+	case RECORD_EXECUTED:
+		return on_executed(p, rec);
+	case RECORD_SIGNATURE:
+		return on_signature(p, rec);
+	case RECORD_FETCHED:
+		return on_fetched(p, rec);
+	default:
+		return bad(p, "a record of unknown type: this version is older than the journal");
+	}
+}
+
+/* ---- 2: the machine ---- */
+
+static int machine_again(struct replay *p, struct disk_error *why)
+{
+	struct run *r = p->r;
+	uint8_t *buf = malloc(RUN_FRAME_MAX);
+	struct pbft_batch *refs = malloc(sizeof(*refs));
+	int status = 0;
+
+	for (uint64_t seq = p->merged + 1; seq <= p->base.executed && status == 0; seq++) {
+		ap_bytes octets = {NULL, 0};
+
+		if (buf != NULL && refs != NULL)
+			octets = effect_batch(r, seq, NULL, buf, RUN_FRAME_MAX);
+		if (octets.data == NULL ||
+		    verify_batch_octets(&r->verifier, octets.data, octets.len, refs) != NULL)
+			status = disk_say(why, DISK_EDAMAGED,
+					  "the journal lacks batch %llu, which this replica executed: "
+					  "move the data directory away and start it from another's",
+					  (unsigned long long)seq);
+		else
+			execute_batch(r, seq, refs->digest, octets, false);
+	}
+	free(refs);
+	free(buf);
+	if (status == 0 && p->has_running && p->base.executed > p->merged &&
+	    memcmp(machine_running(r->machine), p->base.running, 32) != 0)
+		status = disk_say(why, DISK_EDAMAGED,
+				  "the journal's batches up to %llu do not give the state that they "
+				  "gave before: move the data directory away",
+				  (unsigned long long)p->base.executed);
+	return status;
+}
+
+/* A journal restored over an older store, or the other way round, shows here. */
+static int machine_restored(struct replay *p, struct disk_error *why)
+{
+	const uint8_t *octets;
+	size_t len;
+
+	p->merged = index_merged(p->r->index, &octets, &len);
+	if (p->merged == 0)
+		return 0;
+	if (octets == NULL || machine_restore(p->r->machine, octets, len) != 0 ||
+	    machine_seq(p->r->machine) != p->merged)
+		return disk_say(why, DISK_EDAMAGED,
+				"the store's state of batch %llu does not decode: move the data "
+				"directory away and start this replica from another's",
+				(unsigned long long)p->merged);
+	p->base.executed = p->base.stable = p->merged;
+	machine_digest(p->r->machine, p->base.stable_state);
+	memcpy(p->base.running, machine_running(p->r->machine), 32);
+	return 0;
+}
+
+/* ---- 3: the core ---- */
+
+/* The body goes with the vote: the core says whether it counts on it. */
+static int core_body(struct replay *p, const struct vote *v, int held, const uint8_t replaced[32])
+{
+	if (held < 0)
+		return -1;
+	if ((held & PBFT_HELD) != 0 &&
+	    bodies_put(p->r->bodies, v->batch->digest, v->octets, v->len, v->batch) != 0)
+		return -1;
+	if ((held & PBFT_REPLACED) != 0)
+		bodies_drop(p->r->bodies, replaced);
+	return 0;
+}
+
+static int core_vote(struct replay *p, const struct vote *v)
+{
+	struct pbft_slot_view s = {.view = v->p.view,
+				   .seq = v->p.seq,
+				   .incarnation = v->p.incarnation,
+				   .primary = v->p.replica,
+				   .batch = v->batch,
+				   .cert = &v->cert};
+	struct pbft_batch named = {.n_bundles = 0};
+	uint8_t replaced[32];
+
+	switch (v->type) {
+	case RECORD_PROPOSAL:
+		return core_body(p, v, pbft_restore_proposal(p->r->pbft, &s, replaced), replaced);
+	case RECORD_FETCHED:
+		return core_body(p, v, pbft_restore_fetched(p->r->pbft, &s, replaced), replaced);
+	case RECORD_PREPARED:
+		memcpy(named.digest, v->p.batch.octets, 32);
+		s.batch = &named;
+		return pbft_restore_prepared(p->r->pbft, &s);
+	default:
+		return pbft_restore_checkpoint(p->r->pbft, v->seq, v->incarnation, v->state);
+	}
+}
+
+static int core_again(struct replay *p, struct disk_error *why)
+{
+	struct run *r = p->r;
+
+	p->base.time_ms = machine_time(r->machine);
+	memcpy(p->base.running, machine_running(r->machine), 32);
+	if (pbft_restore_base(r->pbft, &p->base) != 0)
+		return disk_say(why, DISK_EDAMAGED, "the journal contradicts itself: batch %llu, "
+						    "stable checkpoint %llu",
+				(unsigned long long)p->base.executed,
+				(unsigned long long)p->base.stable);
+	for (const struct vote *v = p->votes; v != NULL; v = v->next) {
+		if (core_vote(p, v) < 0)
+			return disk_say(why, DISK_EDAMAGED,
+					"the journal holds two votes of this replica that contradict "
+					"each other: it must not vote; move the data directory away");
+	}
+	return 0;
+}
+
+static void clear(struct replay *p)
+{
+	while (p->votes != NULL) {
+		struct vote *next = p->votes->next;
+
+		free(p->votes->batch);
+		free(p->votes->octets);
+		free(p->votes);
+		p->votes = next;
+	}
+	while (p->signatures != NULL) {
+		struct signature *next = p->signatures->next;
+
+		free(p->signatures);
+		p->signatures = next;
+	}
+}
+
+/* What was restored is the live state's business from here: merging goes on behind the newest checkpoint. */
+static void finish(struct replay *p, const struct journal_report *report)
+{
+	for (const struct signature *s = p->signatures; s != NULL; s = s->next)
+		index_signed(p->r->index, s->seq, s->sig);
+	if (p->base.stable > p->merged)
+		index_stable(p->r->index, p->base.stable, machine_floor(p->r->machine));
+	log_say(LOG_L_INFO, "restored executed=%llu stable=%llu merged=%llu records=%llu cut=%llu",
+		(unsigned long long)p->base.executed, (unsigned long long)p->base.stable,
+		(unsigned long long)p->merged, (unsigned long long)report->records,
+		(unsigned long long)report->cut);
+}
+
+int replay(struct run *r, struct disk_error *why)
+{
+	struct replay p = {.r = r, .votes_end = NULL};
+	struct journal_report report;
+	int status;
+
+	p.votes_end = &p.votes;
+	ap_digest_genesis(ap_sha256, p.base.running, r->net.genesis);
+	status = machine_restored(&p, why);
+	if (status == 0)
+		status = journal_replay(r->journal, p.merged + 1, on_record, &p, &report, why);
+	if (status == DISK_ESTOPPED)
+		status = disk_say(why, DISK_EDAMAGED,
+				  "the journal cannot be used: %s: move the data directory away and "
+				  "start this replica from another's",
+				  p.damage);
+	if (status == 0)
+		status = machine_again(&p, why);
+	if (status == 0)
+		status = core_again(&p, why);
+	if (status == 0)
+		finish(&p, &report);
+	clear(&p);
+	return status;
+}

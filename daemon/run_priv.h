@@ -1,0 +1,115 @@
+/* Inside the replica: run.c (loop), effect.c (what an update asks for), execute.c (batches), replay.c (start). */
+#ifndef DAEMON_RUN_PRIV_H
+#define DAEMON_RUN_PRIV_H
+
+#include "daemon/bodies.h"
+#include "daemon/client.h"
+#include "daemon/frost/frost.h"
+#include "daemon/index.h"
+#include "daemon/journal.h"
+#include "daemon/keygen.h"
+#include "daemon/machine/machine.h"
+#include "daemon/pbft/pbft.h"
+#include "daemon/peer.h"
+#include "daemon/records.h"
+#include "daemon/run.h"
+#include "daemon/sign.h"
+#include "daemon/verify.h"
+
+enum {
+	RUN_WINDOW = 256,
+	RUN_INTERVAL = 128,
+	RUN_PIPELINE = 2,        /* few: what waits meanwhile makes the next batch larger, and so cheaper */
+	RUN_BUNDLES_OUT = 2,     /* own bundles under way while more is gathered, unless one is full */
+	RUN_RESEND_MS = 300,
+	RUN_HEARTBEAT_MS = 1000,
+	RUN_TOKENS_MAX = 4096,
+	RUN_RUNNING_RING = 1024, /* running hashes kept in memory; older ones are in the journal */
+	RUN_BODIES_MAX = 256 * 1024 * 1024,
+	RUN_FRAME_MAX = AP_BATCH_OCTETS_MAX + 1024,
+};
+
+struct token { /* a write under way: the journal's number and the core's */
+	uint64_t journal, core;
+};
+
+struct overflow { /* a record that the journal's buffer had no room for: it goes first when there is some */
+	struct overflow *next;
+	uint64_t core, seq;
+	uint8_t type;
+	bool lazy;
+	size_t len;
+	uint8_t octets[];
+};
+
+struct run {
+	struct event_base *base;
+	const struct conf *conf;
+	struct netfile net;
+	uint8_t self;
+	uint8_t secret[64]; /* identity, as libsodium has it */
+	uint8_t keys[AP_REPLICAS_MAX][32];
+	uint64_t boot;
+	struct verifier verifier;
+	struct journal *journal;
+	struct index *index;
+	void *machine_memory, *pbft_memory;
+	struct machine *machine;
+	struct pbft *pbft;
+	struct frost *frost;
+	struct keygen *keygen;
+	struct sign *sign;
+	struct bodies *bodies;
+	struct peers *peers;
+	struct clients *clients;
+	struct event *timer, *turn, *journal_event, *index_event;
+	char failure[DISK_ERROR_MAX];
+	/* writes under way, oldest first */
+	struct token tokens[RUN_TOKENS_MAX];
+	size_t token_first, token_count;
+	struct overflow *overflow, **overflow_end;
+	uint64_t core_wake_ms;
+	bool trimmed_asked;
+	/* running hashes of the latest batches */
+	struct {
+		uint64_t seq;
+		uint8_t running[32];
+	} ring[RUN_RUNNING_RING];
+	/* scratch, so that the way of a batch allocates nothing */
+	bool executed_due;
+	struct pbft_event executed;
+	struct pbft_update update;
+	struct pbft_batch batch;
+	struct machine_result result;
+	struct machine_bundle bundles[PBFT_BATCH_BUNDLES_MAX];
+	uint8_t frame[RUN_FRAME_MAX];
+	uint8_t ops[AP_BUNDLE_OPS_MAX];
+	uint8_t *snapshot;
+	size_t snapshot_cap;
+	uint64_t refused[256]; /* frames refused by verify.c, by type */
+	uint64_t batches, requests;
+};
+
+uint64_t run_now(void);  /* monotonic, ms */
+uint64_t run_wall(void); /* since 1970, ms */
+void run_fail(struct run *, const char *sentence);
+/* Feeds one event, and what follows from it. */
+void run_step(struct run *, struct pbft_event *);
+
+/* effect.c */
+void effect_run(struct run *, const struct pbft_effect *);
+void effect_overflow(struct run *);   /* the journal has room again */
+uint64_t effect_durable(struct run *); /* highest token of the core that is durable, 0: none new */
+/* Octets of the batch (protocol.def) executed or proposed as seq: from memory, else read from the journal into buf. */
+ap_bytes effect_batch(struct run *, uint64_t seq, const uint8_t *digest, uint8_t *buf, size_t cap);
+bool effect_running(struct run *, uint64_t seq, uint8_t out[32]);
+
+/* execute.c: runs the machine on an encoded batch. live: also answers, signs, and reports to the core. */
+void execute_batch(struct run *, uint64_t seq, const uint8_t digest[32], ap_bytes octets, bool live);
+void execute_signed(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[64]);
+void execute_keygen(struct run *); /* keygen_step(), failure handled */
+
+/* replay.c: journal and store to machine and core. 0, or DISK_E* and its sentence. */
+int replay(struct run *, struct disk_error *why);
+
+#endif
