@@ -189,9 +189,11 @@ int dkg_deal_make(struct dkg_deal *out, const struct dkg_run *run, uint16_t deal
 	out->points = run->t;
 	out->shares = run->n;
 	deal_public(&d, out, run, dealer, random);
-	for (uint16_t j = 1; j <= run->n && rc == 0; j++) {
+	for (uint16_t j = 1; j <= run->n; j++) {
 		polynomial_at(&d, run->t, j);
 		rc = frost_point_mult(d.S, d.k, run->enckey[j - 1]);
+		if (rc < 0)
+			break;
 		dkg_pad(d.h, run, dealer, j, out->K, d.S);
 		frost_scalar_add(out->ct[j - 1], d.share, d.h);
 	}
