@@ -10,7 +10,7 @@
 #include "daemon/conf.h"
 #include "daemon/ctl.h"
 #include "daemon/netfile.h"
-#include "daemon/zone.h"
+#include "daemon/zonetext.h"
 
 enum { OPT_CONF, OPT_NETWORK, OPT_KEY, OPT_EPOCH, OPT_TTL, OPT_FULL, OPT_SERIAL, OPT_SERVER };
 static const struct ctl_option options[] = {
@@ -51,13 +51,14 @@ static bool sources_load(const struct ctl_args *args, struct netfile *net, uint8
 	return result == 0 && have == 0;
 }
 
-static bool numbers_take(const struct ctl_args *args, struct zone *zone)
+static bool numbers_take(const struct ctl_args *args, struct zonetext *zone)
 {
 	uint64_t epoch = 1, ttl = 3600, serial = (uint64_t)time(NULL);
 
 	if ((args->value[OPT_EPOCH] != NULL &&
 	     !ctl_number(args, OPT_EPOCH, 1, UINT32_MAX, &epoch)) ||
-	    (args->value[OPT_TTL] != NULL && !ctl_number(args, OPT_TTL, 0, ZONE_TTL_MAX, &ttl)) ||
+	    (args->value[OPT_TTL] != NULL &&
+	     !ctl_number(args, OPT_TTL, 0, ZONETEXT_TTL_MAX, &ttl)) ||
 	    (args->value[OPT_SERIAL] != NULL &&
 	     !ctl_number(args, OPT_SERIAL, 0, UINT32_MAX, &serial)))
 		return false;
@@ -85,9 +86,9 @@ static bool server_take(const struct ctl_args *args, char absolute[AP_NAME_TEXT 
 
 static int run(const struct ctl_args *args)
 {
-	char octets[ZONE_OCTETS_MAX], server[AP_NAME_TEXT + 1];
+	char octets[ZONETEXT_MAX], server[AP_NAME_TEXT + 1];
 	struct netfile net;
-	struct zone zone = {.net = &net, .full = args->value[OPT_FULL] != NULL};
+	struct zonetext zone = {.net = &net, .full = args->value[OPT_FULL] != NULL};
 	struct ap_text t;
 
 	if (!numbers_take(args, &zone) || !sources_load(args, &net, zone.key))
@@ -98,7 +99,7 @@ static int run(const struct ctl_args *args)
 		zone.server = server;
 	}
 	ap_text_init(&t, octets, sizeof octets);
-	zone_show(&t, &zone);
+	zonetext_show(&t, &zone);
 	return ctl_print(args, octets, ap_text_len(&t));
 }
 

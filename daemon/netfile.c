@@ -211,7 +211,7 @@ void netfile_finish(struct netfile *net)
 	part.data = (const uint8_t *)octets;
 	part.len = ap_text_len(&t);
 	ap_sha256(net->genesis, &part, 1);
-	net->f = net->n == 0 ? 0 : (uint8_t)((net->n - 1) / 3);
+	net->f = (uint8_t)(net->n / 3); /* n = 3f+1 */
 }
 
 uint8_t netfile_find_key(const struct netfile *net, const uint8_t key[32])
