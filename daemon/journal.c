@@ -354,7 +354,7 @@ static int append(struct journal *j, uint8_t type, uint64_t seq, const struct io
 		b->is_urgent = b->is_urgent || is_urgent;
 		if (is_urgent || j->is_parked)
 			(void)pthread_cond_signal(&j->work);
-		if (!j->has_next && j->plan_at > j->plan_size / 4)
+		if (!j->has_next && journal_is_past_quarter(j))
 			(void)pthread_cond_signal(&j->keep);
 	}
 	(void)pthread_mutex_unlock(&j->lock);

@@ -73,7 +73,7 @@ int journal_prepare(struct journal *j, struct disk_error *why)
  * program costs no second segment. */
 static bool wants_next(const struct journal *j)
 {
-	return !j->has_next && (j->is_starved || j->plan_at > j->plan_size / 4);
+	return !j->has_next && (j->is_starved || journal_is_past_quarter(j));
 }
 
 static void prepare_next(struct journal *j)

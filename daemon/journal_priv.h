@@ -93,6 +93,11 @@ int journal_add_segment(struct journal *j, const struct journal_head *head);
 int journal_start(struct journal *j, struct disk_error *why);
 void journal_wait(struct journal *j, pthread_cond_t *cond, unsigned ms, bool *is_late);
 
+static inline bool journal_is_past_quarter(const struct journal *j)
+{
+	return j->plan_at - JOURNAL_START > (j->plan_size - JOURNAL_START) / 4;
+}
+
 /* journal_scan.c */
 int journal_list(struct journal *j, struct disk_error *why);
 

@@ -72,6 +72,8 @@ static int name_segment(struct journal *j, const struct journal_head *head, int 
 	r = journal_put(j, fd, octets, sizeof(octets), 0, next, why);
 	if (r == 0)
 		r = journal_sync(j, fd, next, why);
+	if (r == 0 && access(path, F_OK) == 0)
+		r = disk_fail(why, "cannot make", path, EEXIST);
 	if (r == 0 && rename(next, path) != 0)
 		r = disk_fail(why, "cannot rename to", path, errno);
 	if (r == 0)
@@ -82,7 +84,7 @@ static int name_segment(struct journal *j, const struct journal_head *head, int 
 /* Goes on in the prepared segment. */
 int journal_rotate(struct journal *j, struct disk_error *why)
 {
-	struct journal_head head = {.format = JOURNAL_FORMAT, .number = 1};
+	struct journal_head head = {.format = JOURNAL_FORMAT, .number = j->current + 1};
 	int fd, r;
 
 	(void)pthread_mutex_lock(&j->lock);

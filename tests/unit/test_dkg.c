@@ -744,17 +744,50 @@ static void each_forged_complaint_has_its_reason(void **state)
 	assert_int_equal(dkg_complaint_check(&good.run, &deal, &c), 0);
 }
 
-/* A liar that knows ek but shows another S, with a proof made for that S as well as it can be. */
-static void a_complaint_about_a_false_shared_point_cannot_be_proven(void **state)
+/* A complaint that takes `x` for the secret of `c->S` = [x]K, and answers with `answer`. */
+static void forge(struct dkg_complaint *c, const uint8_t K[32], const uint8_t x[32],
+		  const uint8_t answer[32])
 {
-	struct dkg_deal liar = good.deal[1];
+	uint8_t r[32], h[32];
+	struct frost_hash hash;
+
+	c->sender = 3;
+	c->dealer = 2;
+	frost_scalar_random(r, &good.random);
+	assert_int_equal(frost_point_mult(c->S, x, K), 0);
+	frost_point_base(c->A1, r);
+	assert_int_equal(frost_point_mult(c->A2, r, K), 0);
+	frost_hash_begin_tag(&hash, "agree1-dkg-dleq");
+	frost_hash_add(&hash, good.run.sid, 32);
+	frost_hash_add_id(&hash, c->dealer);
+	frost_hash_add_id(&hash, c->sender);
+	frost_hash_add(&hash, K, 32);
+	frost_hash_add(&hash, good.run.enckey[2], 32);
+	frost_hash_add(&hash, c->S, 32);
+	frost_hash_add(&hash, c->A1, 32);
+	frost_hash_add(&hash, c->A2, 32);
+	frost_hash_scalar(&hash, h);
+	frost_scalar_mul(c->w, h, answer);
+	frost_scalar_add(c->w, c->w, r);
+}
+
+static void both_equations_of_a_complaint_count(void **state)
+{
+	struct dkg_deal deal = good.deal[1];
 	struct dkg_complaint c;
+	uint8_t x[32];
 
 	(void)state;
-	memcpy(liar.K, good.deal[0].K, 32); /* the proof is for another K */
-	assert_int_equal(dkg_complaint_make(&c, &good.run, 2, &liar, 3, good.ek[2], &good.random),
-			 0);
-	assert_int_equal(dkg_complaint_check(&good.run, &good.deal[1], &c), FROST_EDLEQ);
+	frost_scalar_random(x, &good.random);
+	forge(&c, deal.K, good.ek[2], good.ek[2]);
+	assert_int_equal(dkg_complaint_check(&good.run, &deal, &c),
+			 FROST_EUNFOUNDED); /* an honest proof */
+	/* a liar who knows ek shows another point: the first equation holds */
+	forge(&c, deal.K, x, good.ek[2]);
+	assert_int_equal(dkg_complaint_check(&good.run, &deal, &c), FROST_EDLEQ);
+	/* somebody who does not know ek: the second one holds */
+	forge(&c, deal.K, x, x);
+	assert_int_equal(dkg_complaint_check(&good.run, &deal, &c), FROST_EDLEQ);
 }
 
 /* ---- results ---- */
@@ -860,7 +893,7 @@ int main(void)
 		cmocka_unit_test(a_true_complaint_is_upheld_and_opens_one_share_only),
 		cmocka_unit_test(a_false_complaint_falls_back_on_its_sender),
 		cmocka_unit_test(each_forged_complaint_has_its_reason),
-		cmocka_unit_test(a_complaint_about_a_false_shared_point_cannot_be_proven),
+		cmocka_unit_test(both_equations_of_a_complaint_count),
 		cmocka_unit_test(a_bad_share_names_its_dealer_and_gives_no_key),
 		cmocka_unit_test(commitments_that_cancel_are_refused),
 		cmocka_unit_test(a_verification_share_that_is_the_identity_is_refused),

@@ -641,6 +641,31 @@ static void a_new_epoch_zeroes_every_slot(void **state)
 	net_close(&net);
 }
 
+/* What is remembered of a set belongs to the member that it was computed for. */
+static void a_signer_that_changes_its_member_signs_as_the_new_one(void **state)
+{
+	struct ap_statement s = statement_of(1);
+	struct net net;
+
+	(void)state;
+	net_open(&net, 4, 2);
+	net_list(&net, 0x3, 0);
+	assert_int_equal(net_sign_all(&net, &s), 0);
+	assert_int_equal(frost_load(net.f[0], &net.key[1], BOOT + 1), 0);
+	assert_int_equal(frost_load(net.f[1], &net.key[0], BOOT + 1), 0);
+	assert_int_equal(frost_commit(net.f[0], 1, &net.nonces[1]), 0);
+	assert_int_equal(frost_commit(net.f[1], 1, &net.nonces[0]), 0);
+	net_list(&net, 0x3, 0);
+	s = statement_of(2);
+	for (uint32_t place = 0; place < 2; place++)
+		assert_int_equal(frost_sign(net.f[1 - place], FROST_BATCH, &s, &net.list, BOOT + 1,
+					    0, &net.session, net.shares.z[place]),
+				 0);
+	assert_int_equal(frost_aggregate(&net.session, &net.shares, net.signature), 0);
+	assert_signed(&net, &s);
+	net_close(&net);
+}
+
 static void slots_behind_the_pool_pointer_are_zeroed(void **state)
 {
 	struct ap_statement s = statement_of(1);
@@ -1083,6 +1108,7 @@ int main(void)
 		cmocka_unit_test(torsion_on_a_peers_point_is_named),
 		cmocka_unit_test(reboot_zeroes_every_slot_and_wants_a_larger_number),
 		cmocka_unit_test(a_new_epoch_zeroes_every_slot),
+		cmocka_unit_test(a_signer_that_changes_its_member_signs_as_the_new_one),
 		cmocka_unit_test(slots_behind_the_pool_pointer_are_zeroed),
 		cmocka_unit_test(wiping_leaves_neither_key_nor_nonces),
 		cmocka_unit_test(nothing_is_done_without_a_key),
