@@ -35,8 +35,10 @@ enum { /* EDNS options; the last two are ours: draft {#edns} */
 	AP_OPTION_WAIT = 65001, AP_OPTION_NONCE = 65002,
 };
 /* Sections; of an UPDATE they are zone, prerequisite, update, additional. */
-enum ap_section { AP_QUESTION, AP_ANSWER, AP_AUTHORITY, AP_ADDITIONAL };
-enum { AP_ZONE = AP_QUESTION, AP_PREREQUISITE = AP_ANSWER, AP_UPDATE = AP_AUTHORITY };
+enum ap_section {
+	AP_QUESTION, AP_ANSWER, AP_AUTHORITY, AP_ADDITIONAL,
+	AP_ZONE = AP_QUESTION, AP_PREREQUISITE = AP_ANSWER, AP_UPDATE = AP_AUTHORITY,
+};
 /* clang-format on */
 
 /* ---- reading ---- */

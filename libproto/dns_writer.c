@@ -80,7 +80,8 @@ struct ap_writer *ap_dns_rr_begin(struct ap_dns_writer *d, enum ap_section secti
 {
 	const uint16_t later = 0;
 
-	d->rr_at = ap_writer_len(&d->w);
+	/* a message that was bad before stays so: there is no way back from this record */
+	d->rr_at = d->w.bad == NULL ? ap_writer_len(&d->w) : SIZE_MAX;
 	d->section = section;
 	d->w.field = "record";
 	owner_put(d, owner);

@@ -72,7 +72,9 @@ void ap_writer_back(struct ap_writer *w, size_t len)
 
 void ap_writer_patch(struct ap_writer *w, size_t at, uint16_t value)
 {
-	if (at + 2 > ap_writer_len(w))
+	size_t len = ap_writer_len(w);
+
+	if (len < 2 || at > len - 2)
 		return;
 	w->start[at] = (uint8_t)(value >> 8);
 	w->start[at + 1] = (uint8_t)value;

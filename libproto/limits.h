@@ -38,6 +38,7 @@
 /* DNS messages: RFC 1035, RFC 6891, draft {#transport} */
 #define AP_NAME_MAX	   255	 /* octets of a domain name, the root's zero included */
 #define AP_NAME_LABELS_MAX 127	 /* labels, the root not counted */
+#define AP_NAME_HOPS_MAX   127	 /* compression pointers followed for one name */
 #define AP_NAME_TEXT	   1021	 /* characters of one, escaped, with the NUL */
 #define AP_UDP_MAX	   1232	 /* octets of a datagram that we send */
 #define AP_DNS_MAX	   65535 /* octets of a message over TCP */

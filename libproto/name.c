@@ -41,23 +41,24 @@ static bool labels_get(struct ap_reader *r, struct ap_name *name, size_t *pointe
 }
 
 /*
- * Every pointer leads before the place where the labels that it ends began. So places only sink, no
- * octet of the message is read twice for one name, and the work is bounded by 255 octets and the
- * pointers between.
+ * Every pointer leads before the place where the labels that it ends began. So places only sink,
+ * and no octet of the message is read twice for one name.
  */
 void ap_name_get(struct ap_reader *r, const uint8_t *message, struct ap_name *name)
 {
 	enum { HEADER = 12 };
 	struct ap_reader part = *r;
 	size_t below = message != NULL ? (size_t)(r->at - message) : 0, pointer;
-	bool jumped = false, last;
+	unsigned hops = 0;
+	bool jumped = false;
 
 	name->len = 0;
-	while (!(last = labels_get(&part, name, &pointer))) {
+	while (!labels_get(&part, name, &pointer)) {
 		if (!jumped)
 			r->at = part.at;
 		jumped = true;
-		if (message == NULL || pointer < HEADER || pointer >= below) {
+		if (message == NULL || pointer < HEADER || pointer >= below ||
+		    ++hops > AP_NAME_HOPS_MAX) {
 			ap_reader_fail(&part);
 			break;
 		}
