@@ -539,18 +539,18 @@ static struct {
 	struct journal *j;
 	uint8_t durable[KIT_SEGMENT], written[KIT_SEGMENT];
 	uint8_t *images[CUTS];
-	uint64_t told[CUTS];
+	uint64_t told[CUTS]; /* records that were durable */
 	unsigned n;
-	uint64_t random;
+	uint64_t random; /* the writer thread's */
 } cut;
 
-static uint64_t draw(void)
+/* xorshift64 */
+static uint64_t draw(uint64_t *random)
 {
-	/* xorshift64 */
-	cut.random ^= cut.random << 13;
-	cut.random ^= cut.random >> 7;
-	cut.random ^= cut.random << 17;
-	return cut.random;
+	*random ^= *random << 13;
+	*random ^= *random >> 7;
+	*random ^= *random << 17;
+	return *random;
 }
 
 static void take_image(void)
@@ -565,7 +565,7 @@ static void take_image(void)
 		return;
 	memcpy(image, cut.durable, KIT_SEGMENT);
 	for (at = 0; at < KIT_SEGMENT; at += SECTOR)
-		if (draw() % 2 == 0)
+		if (draw(&cut.random) % 2 == 0)
 			memcpy(image + at, cut.written + at, SECTOR);
 	cut.told[cut.n] = journal_done(cut.j);
 	cut.images[cut.n++] = image;
@@ -594,12 +594,31 @@ static size_t cut_text(char text[512], unsigned i)
 	return n;
 }
 
+/* Alternately a group of one record, and one of those that were appended during its sync. */
+static void append_in_groups(struct kit *kit)
+{
+	uint64_t random = 77, token = 0;
+	char text[512];
+	unsigned i = 0, more, before;
+
+	while (i < CUT_RECORDS) {
+		before = kit_syncs();
+		kit_disk.is_held = true;
+		(void)cut_text(text, i);
+		token = kit_append(kit, 2, i++, text);
+		kit_wait_sync(before + 1);
+		for (more = (unsigned)(draw(&random) % 5); more > 0 && i < CUT_RECORDS; more--) {
+			(void)cut_text(text, i);
+			token = kit_append(kit, 2, i++, text);
+		}
+		kit_release();
+		assert_true(kit_wait(kit, token));
+	}
+}
+
 static void record_cuts(struct kit *kit, const char *path)
 {
-	char text[512];
-	uint64_t token = 0;
 	uint8_t *octets;
-	unsigned i;
 	size_t n;
 
 	kit_open(kit);
@@ -612,13 +631,7 @@ static void record_cuts(struct kit *kit, const char *path)
 	kit_disk.room_error = ENOSPC; /* no second segment: another thread would write it */
 	kit_disk.on_write = on_write;
 	kit_disk.on_sync = on_sync;
-	for (i = 0; i < CUT_RECORDS; i++) {
-		(void)cut_text(text, i);
-		token = kit_append(kit, 2, i, text);
-		if (draw() % 2 == 0)
-			assert_true(kit_wait(kit, token));
-	}
-	assert_true(kit_wait(kit, token));
+	append_in_groups(kit);
 	kit_disk.on_write = NULL;
 	kit_disk.on_sync = NULL;
 	kit_disk.room_error = 0;
