@@ -1,7 +1,7 @@
 /*
- * What the journal's own files share: journal.c (the caller's side), journal_scan.c (the start),
- * journal_write.c (the writer thread), journal_keep.c (the thread that prepares and deletes
- * segments). For nobody else.
+ * What the journal's own files share: journal.c (the caller's side), journal_read.c (reading back),
+ * journal_scan.c (the start), journal_write.c (the writer thread), journal_keep.c (the thread that
+ * prepares and deletes segments). For nobody else.
  *
  * Where a record goes is planned when it is appended, so that the writer thread never waits for a
  * segment: `plan` runs ahead of the writer, through the current segment and, once that is there,
@@ -88,7 +88,6 @@ void journal_path(const struct journal *j, uint64_t number, char path[DISK_PATH_
 void journal_next_path(const struct journal *j, char path[DISK_PATH_MAX]);
 void journal_wake(struct journal *j);
 void journal_fail(struct journal *j, const struct disk_error *why);
-void journal_index(struct journal *j, const struct journal_rec *rec, uint64_t segment, uint32_t at);
 int journal_add_segment(struct journal *j, const struct journal_head *head);
 int journal_start(struct journal *j, struct disk_error *why);
 void journal_wait(struct journal *j, pthread_cond_t *cond, unsigned ms, bool *is_late);
@@ -97,6 +96,9 @@ static inline bool journal_is_past_quarter(const struct journal *j)
 {
 	return j->plan_at - JOURNAL_START > (j->plan_size - JOURNAL_START) / 4;
 }
+
+/* journal_read.c */
+void journal_index(struct journal *j, const struct journal_rec *rec, uint64_t segment, uint32_t at);
 
 /* journal_scan.c */
 int journal_list(struct journal *j, struct disk_error *why);
