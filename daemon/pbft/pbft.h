@@ -1,23 +1,28 @@
 /*
- * The protocol core: PBFT's normal case, checkpoints and catch-up by fetching (draft {#ordering}; Castro's
- * thesis, chapter 2, with signed PRE-PREPARE and PREPARE and channel-authenticated COMMIT).
+ * The protocol core: PBFT's normal case, checkpoints and catch-up by fetching (draft {#ordering};
+ * Castro's thesis, chapter 2, with signed PRE-PREPARE and PREPARE and channel-authenticated
+ * COMMIT).
  *
- * Event in, update out: pbft_step() is the only way to make it act. It has no clock, no I/O, no allocation
- * after pbft_init(), no randomness, no library but mem* and the hash given at init. The shell must
+ * Event in, update out: pbft_step() is the only way to make it act. It has no clock, no I/O, no
+ * allocation after pbft_init(), no randomness, no library but mem* and the hash given at init. The
+ * shell must
+ *
  *  - feed only messages that daemon/verify.c has accepted (signatures, sender, bounds);
  *  - carry out the effects of an update in their order;
- *  - report each PBFT_WRITE as PBFT_EV_WRITTEN when it is durable: what depends on it leaves only then,
- *    and a replica's own vote counts only then (DESIGN "Durable before sent");
- *  - report each PBFT_EXECUTE as PBFT_EV_EXECUTED before it feeds another event that could ask for the next.
+ *  - report each PBFT_WRITE as PBFT_EV_WRITTEN when it is durable: what depends on it leaves only
+ *    then, and a replica's own vote counts only then (DESIGN "Durable before sent");
+ *  - report each PBFT_EXECUTE as PBFT_EV_EXECUTED before it feeds another event that could ask
+ *    for the next.
  *
- * Octets of bundles and batches stay with the shell (daemon/bodies.h): the core knows their digests. Each
- * PBFT_EV_BUNDLE, PBFT_EV_PRE_PREPARE, PBFT_EV_BODY, each PBFT_WRITE_PROPOSAL of a batch made here (primary is
- * self: the shell puts it together from the bundles, which are all still there) and each PBFT_HELD of a restore
- * call stands for one hold on a body, and the core gives up every one of them by exactly one PBFT_DROP_*, also
- * where the event has no other effect. Batches stay held until a stable checkpoint covers them.
+ * Octets of bundles and batches stay with the shell (daemon/bodies.h): the core knows their
+ * digests. Each PBFT_EV_BUNDLE, PBFT_EV_PRE_PREPARE, PBFT_EV_BODY, each PBFT_WRITE_PROPOSAL of a
+ * batch made here (primary is self: the shell puts it together from the bundles, which are all
+ * still there) and each PBFT_HELD of a restore call stands for one hold on a body, and the core
+ * gives up every one of them by exactly one PBFT_DROP_*, also where the event has no other effect.
+ * Batches stay held until a stable checkpoint covers them.
  *
- * Signatures of the own replica are zeros in whatever the core hands out: the shell makes them where it writes
- * or sends (Ed25519 is deterministic).
+ * Signatures of the own replica are zeros in whatever the core hands out: the shell makes them
+ * where it writes or sends (Ed25519 is deterministic).
  */
 #ifndef DAEMON_PBFT_PBFT_H
 #define DAEMON_PBFT_PBFT_H
@@ -29,29 +34,31 @@
 #include "libproto/limits.h"
 #include "libproto/merkle.h" /* ap_sha256_fn */
 
+/* clang-format off */
 enum {
-	PBFT_WINDOW_MAX = 256,      /* slots between the watermarks; two checkpoint intervals */
+	PBFT_WINDOW_MAX = 256,       /* slots between the watermarks; two checkpoint intervals */
 	PBFT_BATCH_BUNDLES_MAX = 64, /* bundles in one batch */
-	PBFT_OWN_MAX = 64,          /* own bundles handed on and not yet executed; of one relay waiting at the primary */
-	PBFT_QUEUE_MAX = AP_REPLICAS_MAX * PBFT_OWN_MAX, /* bundles waiting for a batch at the primary, all relays together */
-	PBFT_FETCH_MAX = 64,        /* batches under way to a replica that catches up */
-	PBFT_EFFECTS_MAX = 256,     /* of one update */
-	PBFT_EVERYONE = 0xffff,     /* in pbft_effect.to: all others */
+	PBFT_OWN_MAX = 64,           /* own bundles not yet executed; at the primary: waiting, of one relay */
+	PBFT_QUEUE_MAX = AP_REPLICAS_MAX * PBFT_OWN_MAX, /* waiting at the primary, of all relays */
+	PBFT_FETCH_MAX = 64,         /* batches under way to a replica that catches up */
+	PBFT_EFFECTS_MAX = 256,      /* of one update */
+	PBFT_EVERYONE = 0xffff,      /* in pbft_effect.to: all others */
 };
+/* clang-format on */
 
 /* Configuration, fixed for the life of the core. Times in ms. */
 struct pbft_conf {
-	uint8_t n;                    /* members, 3f+1 */
-	uint8_t self;                 /* own identifier, 1 to n */
-	uint16_t window;              /* <= PBFT_WINDOW_MAX, a multiple of interval */
-	uint16_t interval;            /* of checkpoints, in sequence numbers */
-	uint16_t pipeline;            /* fresh batches that may be in flight while bundles wait */
-	uint16_t batch_requests_max;  /* <= AP_BATCH_REQUESTS_MAX */
+	uint8_t n;		     /* members, 3f+1 */
+	uint8_t self;		     /* own identifier, 1 to n */
+	uint16_t window;	     /* <= PBFT_WINDOW_MAX, a multiple of interval */
+	uint16_t interval;	     /* of checkpoints, in sequence numbers */
+	uint16_t pipeline;	     /* fresh batches that may be in flight while bundles wait */
+	uint16_t batch_requests_max; /* <= AP_BATCH_REQUESTS_MAX */
 	uint32_t batch_octets_max;
-	uint32_t resend_ms;           /* no progress for so long: send again */
-	uint32_t heartbeat_ms;        /* STATUS to everyone */
-	uint64_t clock_bound_ms;      /* how far a fresh proposal's time may be from the own clock */
-	uint8_t running0[32];         /* running(0), of the genesis id */
+	uint32_t resend_ms;	 /* no progress for so long: send again */
+	uint32_t heartbeat_ms;	 /* STATUS to everyone */
+	uint64_t clock_bound_ms; /* how far a fresh proposal's time may be from the own clock */
+	uint8_t running0[32];	 /* running(0), of the genesis id */
 	ap_sha256_fn *sha256;
 };
 
@@ -76,9 +83,10 @@ struct pbft_proposal { /* protocol.def: proposal */
 	uint8_t batch[32];
 };
 
-struct pbft_certificate { /* 2f+1 with the PRE-PREPARE: the prepared certificate, draft {#prepare} */
+/* The prepared certificate, draft {#prepare}: with the PRE-PREPARE 2f+1 members. */
+struct pbft_certificate {
 	uint8_t pre_prepare_sig[64];
-	uint16_t who; /* bit id-1: has a valid PREPARE; 2f or more, the primary's is not among them */
+	uint16_t who; /* bit id-1: has a valid PREPARE; 2f or more, never the primary */
 	uint64_t incarnation[AP_REPLICAS_MAX]; /* as each signed it */
 	uint8_t sig[AP_REPLICAS_MAX][64];
 };
@@ -87,26 +95,26 @@ struct pbft_certificate { /* 2f+1 with the PRE-PREPARE: the prepared certificate
 
 enum pbft_event_kind {
 	PBFT_EV_START = 1,   /* once, after the restore calls; asks for what is due */
-	PBFT_EV_TIMER,       /* wake_ms of the last update has come (an early one does no harm) */
-	PBFT_EV_LINK,        /* from: link is up (up = true) or down */
-	PBFT_EV_BUNDLE,      /* from: self for an own bundle just filled, else who handed it on */
+	PBFT_EV_TIMER,	     /* wake_ms of the last update has come (an early one does no harm) */
+	PBFT_EV_LINK,	     /* from: link is up (up = true) or down */
+	PBFT_EV_BUNDLE,	     /* from: self for an own bundle just filled, else who handed it on */
 	PBFT_EV_PRE_PREPARE, /* whole and valid; the shell holds the body under batch.digest */
 	PBFT_EV_PREPARE,
 	PBFT_EV_COMMIT,
 	PBFT_EV_CHECKPOINT,
 	PBFT_EV_STATUS,
 	PBFT_EV_FETCH,
-	PBFT_EV_BODY,        /* answer to a fetch: a batch; the shell holds the body under batch.digest */
+	PBFT_EV_BODY, /* answer to a fetch: a batch; the shell holds the body under batch.digest */
 	PBFT_EV_ATTEST,
-	PBFT_EV_WRITTEN,     /* all writes up to and including token are durable */
-	PBFT_EV_EXECUTED,    /* the batch of the last PBFT_EXECUTE has been executed */
+	PBFT_EV_WRITTEN,  /* all writes up to and including token are durable */
+	PBFT_EV_EXECUTED, /* the batch of the last PBFT_EXECUTE has been executed */
 };
 
 struct pbft_event {
 	enum pbft_event_kind kind;
 	uint64_t now_ms;  /* monotonic */
 	uint64_t wall_ms; /* since 1970 */
-	uint8_t from;     /* sender's identifier, authenticated by the link; 0: none */
+	uint8_t from;	  /* sender's identifier, authenticated by the link; 0: none */
 	union {
 		bool up;
 		struct pbft_bundle bundle;
@@ -146,7 +154,7 @@ struct pbft_event {
 		uint64_t token;
 		struct {
 			uint64_t seq;
-			uint64_t time_ms; /* T(seq) */
+			uint64_t time_ms;  /* T(seq) */
 			uint8_t state[32]; /* state digest, where seq is a checkpoint */
 		} executed;
 	} u;
@@ -154,43 +162,49 @@ struct pbft_event {
 
 /* ---- updates ---- */
 
+/* clang-format off */
 enum pbft_effect_kind {
-	/* Durable. The shell appends a record (with the body where said) and reports the token. */
-	PBFT_WRITE_PROPOSAL = 1, /* u.slot: PRE-PREPARE accepted or made here, with the body; holds the own PREPARE too */
+	/* Durable. The shell appends a record (with the body where said) and reports the token. Order on disk is
+	 * the order of tokens. */
+	PBFT_WRITE_PROPOSAL = 1, /* u.slot: PRE-PREPARE accepted or made here, with the body; is the own PREPARE too */
 	PBFT_WRITE_PREPARED,     /* u.slot: the prepared certificate; the own COMMIT depends on it */
-	PBFT_WRITE_FETCHED,      /* u.slot: a batch proven committed by attests, with the body */
+	PBFT_WRITE_FETCHED,      /* u.slot: a batch proven committed by others, with the body; no certificate */
 	PBFT_WRITE_CHECKPOINT,   /* u.checkpoint: own vote */
 	PBFT_WRITE_STABLE,       /* u.stable: certificate; lazy: nothing waits for it */
 	PBFT_WRITE_EXECUTED,     /* u.executed: marker; lazy */
 	/* Sent to the members in `to`; the shell signs, attaches bodies, frames. */
-	PBFT_SEND_BUNDLE,      /* u.bundle */
-	PBFT_SEND_PRE_PREPARE, /* u.slot */
-	PBFT_SEND_PREPARE,     /* u.slot */
-	PBFT_SEND_COMMIT,      /* u.slot */
-	PBFT_SEND_CHECKPOINT,  /* u.checkpoint */
-	PBFT_SEND_STATUS,      /* u.status */
-	PBFT_SEND_FETCH,       /* u.fetch */
-	PBFT_SEND_ATTEST,      /* u.attest: shell looks up running(seq) in what it stored */
-	PBFT_SERVE,            /* u.fetch: send BODY for each of from..to out of the journal */
+	PBFT_SEND_BUNDLE,        /* u.bundle */
+	PBFT_SEND_PRE_PREPARE,   /* u.slot */
+	PBFT_SEND_PREPARE,       /* u.slot */
+	PBFT_SEND_COMMIT,        /* u.slot */
+	PBFT_SEND_CHECKPOINT,    /* u.checkpoint */
+	PBFT_SEND_STATUS,        /* u.status */
+	PBFT_SEND_FETCH,         /* u.fetch */
+	PBFT_SEND_ATTEST,        /* u.attest: the shell looks up running(seq) in what it stored; not there: nothing */
+	PBFT_SERVE,              /* u.fetch: send BODY for each of from..to out of the journal, as far as it has them */
 	/* Local. */
-	PBFT_EXECUTE,     /* u.slot: committed, next in order: run the machine, then report PBFT_EV_EXECUTED */
-	PBFT_STABLE,      /* u.stable: merge, trim, forget what is below */
-	PBFT_DROP_BUNDLE, /* u.bundle: executed or given up: its octets are no longer needed */
-	PBFT_DROP_BATCH,  /* u.drop: one hold less on its octets */
-	PBFT_BEHIND,      /* u.behind: no peer gave what is missing: state transfer is needed. Asking goes on */
-	PBFT_DIVERGED,    /* u.diverged: q others have another state: alarm. The core does nothing from here on */
+	PBFT_EXECUTE,            /* u.slot: committed, next in order: run the machine, then report PBFT_EV_EXECUTED */
+	PBFT_STABLE,             /* u.stable: merge, trim, forget what is below */
+	PBFT_DROP_BUNDLE,        /* u.bundle: one hold less on its octets */
+	PBFT_DROP_BATCH,         /* u.drop: one hold less on its octets */
+	PBFT_BEHIND,             /* u.behind: no peer gave what is missing: state transfer is needed; asking goes on */
+	PBFT_DIVERGED,           /* u.diverged: q others have another state: alarm. The core does nothing from here on */
 };
+/* clang-format on */
 
-struct pbft_slot_view { /* what an effect says of a slot; pointers borrow from the core until the next step */
-	uint64_t view, seq, incarnation;
-	uint8_t primary; /* who proposed it */
+/* What an effect says of a slot; pointers borrow from the core until the next step. */
+struct pbft_slot_view {
+	uint64_t view, seq;
+	uint64_t incarnation; /* of who signs: of the own replica in SEND_PREPARE, else of the
+				 primary */
+	uint8_t primary;      /* who proposed it */
 	const struct pbft_batch *batch;
-	const struct pbft_certificate *cert;
+	const struct pbft_certificate *cert; /* NULL where there was no PRE-PREPARE */
 };
 
 struct pbft_effect {
 	enum pbft_effect_kind kind;
-	uint16_t to;    /* bit id-1; sends only. PBFT_EVERYONE: all others */
+	uint16_t to;	/* bit id-1; sends only. PBFT_EVERYONE: all others */
 	uint64_t token; /* writes only; rises by one each */
 	union {
 		struct pbft_slot_view slot;
@@ -202,7 +216,7 @@ struct pbft_effect {
 		struct {
 			uint64_t seq;
 			uint8_t state[32];
-			uint16_t who;                /* signers; by identifier - 1: */
+			uint16_t who;		     /* signers; by identifier - 1: */
 			const uint64_t *incarnation; /* as each signed it */
 			const uint8_t (*sig)[64];
 		} stable; /* pointers as in a slot view */
@@ -250,20 +264,26 @@ struct pbft_slot;
 /* Octets that pbft_init() needs; 0 if the configuration is impossible. */
 size_t pbft_size(const struct pbft_conf *);
 
-/* Takes memory of pbft_size() octets, aligned as malloc's. The state is that of a new network: view 0, nothing executed. */
+/* Takes memory of pbft_size() octets, aligned as malloc's. The state is that of a new network: view
+ * 0, nothing executed. */
 struct pbft *pbft_init(void *memory, const struct pbft_conf *);
 
-/* What the journal tells at a start, in its order, before PBFT_EV_START. `base` first, once: the machine has
- * been replayed up to `executed` (whose T is time_ms), the last stable checkpoint is `stable`. Records of
- * sequences outside the window are ignored. Of several bodies recorded for one sequence a fetched one is what
- * was committed. All return -1 if the record contradicts an earlier one (damage), else 0 or these bits: */
+/*
+ * What the journal tells at a start, in its order, before PBFT_EV_START. `base` first, once: the
+ * machine has been replayed up to `executed`. Records of sequences outside the window are ignored.
+ * Of several bodies recorded for one sequence a fetched one is what was committed. All return -1 if
+ * the record contradicts an earlier one (damage), else 0 or these bits:
+ */
 enum {
-	PBFT_HELD = 1,     /* the core counts on one hold on the record's body */
+	PBFT_HELD = 1,	   /* the core counts on one hold on the record's body */
 	PBFT_REPLACED = 2, /* it gives up the hold on the body that `replaced` names */
 };
 struct pbft_restore_base {
-	uint64_t view, executed, stable, time_ms;
-	uint8_t running[32]; /* at executed */
+	uint64_t view;
+	uint64_t executed, time_ms; /* T(executed) */
+	uint8_t running[32];	    /* running(executed) */
+	uint8_t state[32];	    /* state digest at executed; read where that is a checkpoint */
+	uint64_t stable;	    /* last stable checkpoint, and the state digest there */
 	uint8_t stable_state[32];
 };
 int pbft_restore_base(struct pbft *, const struct pbft_restore_base *);
@@ -273,23 +293,34 @@ int pbft_restore_proposal(struct pbft *, const struct pbft_slot_view *, uint8_t 
 int pbft_restore_prepared(struct pbft *, const struct pbft_slot_view *);
 /* PBFT_WRITE_FETCHED; no certificate. */
 int pbft_restore_fetched(struct pbft *, const struct pbft_slot_view *, uint8_t replaced[32]);
-int pbft_restore_checkpoint(struct pbft *, uint64_t seq, uint64_t incarnation, const uint8_t state[32]);
+int pbft_restore_checkpoint(struct pbft *, uint64_t seq, uint64_t incarnation,
+			    const uint8_t state[32]);
 
 void pbft_step(struct pbft *, const struct pbft_event *, struct pbft_update *);
 
 /* For status, statistics and tests; nothing else reads the core. */
 struct pbft_info {
 	uint64_t view, executed, stable, next_seq; /* next_seq: what a primary would propose */
-	uint32_t queued, own, in_flight; /* own reaches PBFT_OWN_MAX too when one more would push the oldest out of the
-	                                  * numbers that machine_numbers remembers: fill no bundle then */
+	uint32_t queued, in_flight;
+	/* Own bundles that are not executed yet. Also PBFT_OWN_MAX when one more could push the
+	 * oldest out of the numbers that the machine remembers: fill none then. */
+	uint32_t own;
 	uint8_t primary;
 	bool view_active; /* false: a view change is going on */
 	bool diverged;
 	uint8_t running[32];
 	uint64_t dropped[8]; /* messages without effect, by enum pbft_drop */
 };
-enum pbft_drop { PBFT_DROP_VIEW, PBFT_DROP_WINDOW, PBFT_DROP_REPEAT, PBFT_DROP_CONFLICT, PBFT_DROP_CLOCK, PBFT_DROP_FULL,
-	PBFT_DROP_NOT_PRIMARY, PBFT_DROP_OTHER };
+enum pbft_drop {
+	PBFT_DROP_VIEW,
+	PBFT_DROP_WINDOW,
+	PBFT_DROP_REPEAT,
+	PBFT_DROP_CONFLICT,
+	PBFT_DROP_CLOCK,
+	PBFT_DROP_FULL,
+	PBFT_DROP_NOT_PRIMARY,
+	PBFT_DROP_OTHER
+};
 void pbft_info(const struct pbft *, struct pbft_info *);
 
 #endif

@@ -1,0 +1,211 @@
+/*
+ * Inside of the protocol core: its state, and what its files call of each other. Every handler gets
+ * the core with the update of this step open (p->out); only effects.c adds to it.
+ */
+#ifndef DAEMON_PBFT_CORE_H
+#define DAEMON_PBFT_CORE_H
+
+#include "daemon/machine/numbers.h"
+#include "daemon/pbft/pbft.h"
+#include "daemon/pbft/queue.h"
+#include "daemon/pbft/quorum.h"
+#include "daemon/pbft/window.h"
+
+/* Our own mistakes only, never what a peer can cause; kept in every build. No library call: the
+ * core is pure. */
+#define ASSERT(condition) ((condition) ? (void)0 : __builtin_trap())
+
+enum {
+	PBFT_RESEND_SLOTS = 8, /* lowest slots whose votes are sent again at a time */
+	PBFT_BACKOFF_MAX = 4,  /* own bundles: waits grow up to resend_ms << this */
+	PBFT_OWN_SPREAD =
+		192,	    /* of own counters outstanding; the machine remembers MACHINE_NUMBERS */
+	PBFT_ROOM_SLOT = 4, /* effects that one slot can have at once */
+	PBFT_ROOM_PROPOSE =
+		140, /* effects that one proposal can have: a batch of drops, as many spent ones */
+};
+_Static_assert(PBFT_OWN_SPREAD + PBFT_OWN_MAX <= MACHINE_NUMBERS,
+	       "own bundles stay in the machine's memory");
+_Static_assert(PBFT_ROOM_PROPOSE > 2 * PBFT_BATCH_BUNDLES_MAX + 1,
+	       "a proposal's effects have room");
+_Static_assert(PBFT_EFFECTS_MAX > PBFT_ROOM_PROPOSE + PBFT_OWN_MAX + 16, "after an execution too");
+_Static_assert(PBFT_EFFECTS_MAX > 2 * PBFT_FETCH_MAX + 16,
+	       "a fetched range is taken over in one step");
+
+struct pbft_own { /* a bundle of ours that is not executed yet */
+	struct pbft_bundle bundle;
+	uint64_t due_ms; /* to be handed on again */
+	uint32_t tries;
+};
+
+struct pbft_served {		     /* what a peer was served last */
+	uint64_t from, to, again_ms; /* the same again not before */
+};
+
+struct pbft_peer {
+	bool up;
+	uint64_t view, executed, stable; /* as it says */
+	uint64_t help_ms;		 /* not helped before */
+	struct pbft_served bodies, attest;
+	struct machine_numbers handed; /* its bundles that were handed on to the primary */
+	uint64_t handed_ms;	       /* since when they are remembered */
+};
+
+struct pbft_checkpoint { /* votes on the state at seq */
+	uint64_t seq;
+	bool own_known, own_durable; /* state[self - 1] */
+	uint64_t token;		     /* of the own vote's write; 0: none under way */
+	uint16_t who;		     /* others */
+	uint64_t incarnation[AP_REPLICAS_MAX];
+	uint8_t state[AP_REPLICAS_MAX][32], sig[AP_REPLICAS_MAX][64];
+};
+
+struct pbft_fetch { /* batches from executed + 1 on, out of one peer's journal */
+	bool active;
+	bool going; /* a range has come in: the next one is asked for at once */
+	bool all; /* what the own slots hold did not lead to the attested value: take the peer's */
+	uint64_t from, to;
+	uint8_t source;
+	uint8_t tried; /* sources that did not deliver */
+	uint64_t asked_ms;
+	uint16_t attested; /* bit id-1 */
+	uint8_t running[AP_REPLICAS_MAX][32];
+	bool have[PBFT_FETCH_MAX]; /* of from + i */
+	struct pbft_batch batch[PBFT_FETCH_MAX];
+};
+
+struct pbft {
+	struct pbft_conf conf;
+
+	/* of the step */
+	struct pbft_update *out;
+	uint64_t now, wall;
+	bool more; /* work was left for want of room: wake at once */
+
+	bool started, diverged;
+	uint64_t view;
+	bool view_active; /* votes are given in it */
+	uint64_t incarnation;
+
+	uint64_t executed, stable;
+	uint64_t time;	     /* T(executed) */
+	uint8_t running[32]; /* running(executed) */
+	uint8_t stable_state[32];
+	uint8_t start_state[32];			 /* at executed, when the replica started */
+	bool executing;					 /* PBFT_EXECUTE of executed + 1 is out */
+	struct machine_numbers numbers[AP_REPLICAS_MAX]; /* of bundles executed in this run */
+
+	/* primary */
+	uint64_t next_seq;	/* nothing at or above it was ever proposed here */
+	uint64_t time_proposed; /* highest */
+	struct pbft_queue queue;
+
+	uint32_t n_own;
+	struct pbft_own own[PBFT_OWN_MAX];
+
+	uint64_t token, durable; /* last given, last reported */
+	struct pbft_window window;
+	uint32_t n_waiting; /* sequences whose slots have writes under way */
+	uint64_t *waiting;
+	uint32_t n_checkpoints;
+	struct pbft_checkpoint *checkpoints;
+	bool revote; /* PRE-PREPAREs held back may be acceptable now */
+
+	struct pbft_peer peers[AP_REPLICAS_MAX];
+	struct pbft_fetch fetch;
+
+	uint64_t heartbeat_ms; /* due */
+	uint64_t resend_ms;    /* due; UINT64_MAX: nothing outstanding */
+	bool stuck; /* nothing was executed for a whole resend_ms, though something is outstanding
+		     */
+	uint32_t turn; /* rotates among holders of a missing body */
+
+	uint64_t dropped[8];
+};
+
+/* ---- effects.c ---- */
+
+size_t pbft_room(const struct pbft *); /* effects that this update still takes */
+struct pbft_effect *pbft_emit(struct pbft *, enum pbft_effect_kind);
+struct pbft_effect *pbft_emit_slot(struct pbft *, enum pbft_effect_kind, const struct pbft_slot *,
+				   uint16_t to);
+uint64_t pbft_write_slot(struct pbft *, enum pbft_effect_kind, struct pbft_slot *); /* its token */
+struct pbft_effect *pbft_write(struct pbft *, enum pbft_effect_kind);
+void pbft_drop_batch(struct pbft *, uint64_t seq, const uint8_t batch[32]);
+void pbft_drop_bundle(struct pbft *, const struct pbft_bundle *);
+void pbft_send_status(struct pbft *, uint16_t to);
+void pbft_send_bundle(struct pbft *, const struct pbft_bundle *, uint16_t to);
+void pbft_send_fetch(struct pbft *, uint64_t from, uint64_t to, bool bodies, uint16_t who);
+void pbft_send_checkpoint(struct pbft *, const struct pbft_checkpoint *, uint16_t to);
+
+/* ---- pbft.c ---- */
+
+uint8_t pbft_primary(const struct pbft *, uint64_t view);
+bool pbft_is_primary(const struct pbft *);	      /* of the active view */
+bool pbft_is_member(const struct pbft *, uint8_t id); /* another one */
+uint16_t pbft_bit(const struct pbft *, uint8_t id);
+void pbft_count(struct pbft *, enum pbft_drop);
+uint16_t pbft_up(const struct pbft *); /* peers whose link is up */
+/* (f+1)-th highest sequence that others say they have executed: one of them is correct. */
+uint64_t pbft_others_executed(const struct pbft *);
+bool pbft_is_outstanding(const struct pbft *);
+uint32_t pbft_in_flight(const struct pbft *); /* own proposals not yet committed */
+
+/* ---- votes.c: how a slot goes on ---- */
+
+/* Puts a batch, with its hold, where none or another one was. */
+void pbft_slot_set_batch(struct pbft *, struct pbft_slot *, const struct pbft_batch *);
+/* Accepts the PRE-PREPARE that is here: writes it with the own vote. false: it is held back by the
+ * clock or the high watermark. */
+bool pbft_slot_vote(struct pbft *, struct pbft_slot *);
+/* What the votes that are here lead to: prepared, committed, a committed body to be written. */
+void pbft_slot_advance(struct pbft *, struct pbft_slot *);
+/* Own durable votes of up to PBFT_RESEND_SLOTS slots above `above`, to those who may need them. */
+void pbft_resend_votes(struct pbft *, uint64_t above, uint16_t to);
+/* The slot has a write under way. */
+void pbft_slot_wait(struct pbft *, struct pbft_slot *);
+/* All PRE-PREPAREs held back, once more. */
+void pbft_vote_held(struct pbft *);
+
+/* ---- the steps after each event; they leave what has no room to the next update ---- */
+
+void pbft_disk_done(struct pbft *);    /* on_written.c */
+void pbft_execute_next(struct pbft *); /* on_executed.c */
+void pbft_propose(struct pbft *);      /* on_bundle.c's queue to batches: propose.c */
+void pbft_fetch_next(struct pbft *);   /* fetch.c */
+
+/* ---- on_bundle.c ---- */
+
+bool pbft_is_spent(const struct pbft *,
+		   const struct pbft_bundle *); /* its number is executed or void */
+void pbft_own_executed(struct pbft *);		/* own list without what is spent */
+void pbft_own_due(struct pbft *);		/* hands on again what is due */
+
+/* ---- on_checkpoint.c ---- */
+
+struct pbft_checkpoint *pbft_checkpoint_find(struct pbft *, uint64_t seq);
+struct pbft_checkpoint *pbft_checkpoint_take(struct pbft *,
+					     uint64_t seq); /* NULL: no place for it */
+void pbft_checkpoint_own(struct pbft *, uint64_t seq,
+			 const uint8_t state[32]); /* executed to here */
+void pbft_checkpoint_durable(struct pbft *);
+bool pbft_checkpoint_help(struct pbft *, uint8_t id,
+			  uint64_t stable); /* true: something was sent */
+
+/* ---- fetch.c ---- */
+
+void pbft_fetch_try(struct pbft *);    /* all bodies and f+1 attests here? */
+void pbft_fetch_late(struct pbft *);   /* timer: the next source, what is missing */
+void pbft_fetch_end(struct pbft *);    /* gives up what is not taken over */
+void pbft_fetch_bodies(struct pbft *); /* timer: single bodies that votes single out */
+bool pbft_fetch_take(struct pbft *, uint8_t from, uint64_t seq,
+		     const struct pbft_batch *); /* true: kept, with its hold */
+
+/* ---- events ---- */
+
+typedef void pbft_handler(struct pbft *, const struct pbft_event *);
+pbft_handler pbft_on_start, pbft_on_timer, pbft_on_link, pbft_on_bundle, pbft_on_pre_prepare,
+	pbft_on_prepare, pbft_on_commit, pbft_on_checkpoint, pbft_on_status, pbft_on_fetch,
+	pbft_on_body, pbft_on_attest, pbft_on_written, pbft_on_executed;
+
+#endif

@@ -1,0 +1,33 @@
+/* PREPARE: draft {#prepare}. It may come before its PRE-PREPARE: then its slot keeps it. */
+#include "daemon/pbft/core.h"
+
+static int refused(const struct pbft *p, const struct pbft_proposal *v)
+{
+	if (v->view != p->view || !p->view_active)
+		return PBFT_DROP_VIEW;
+	/* the PRE-PREPARE was the primary's vote: what else it says adds nothing */
+	if (!pbft_is_member(p, v->replica) || v->replica == pbft_primary(p, p->view))
+		return PBFT_DROP_OTHER;
+	if (!pbft_window_covers(&p->window, v->seq))
+		return PBFT_DROP_WINDOW;
+	return -1;
+}
+
+void pbft_on_prepare(struct pbft *p, const struct pbft_event *ev)
+{
+	const struct pbft_proposal *v = &ev->u.prepare.p;
+	int why = refused(p, v);
+	struct pbft_slot *slot;
+	enum pbft_put put;
+
+	if (why >= 0) {
+		pbft_count(p, (enum pbft_drop)why);
+		return;
+	}
+	slot = pbft_window_take(&p->window, v->seq);
+	put = pbft_slot_put_prepare(slot, v, ev->u.prepare.sig);
+	if (put != PBFT_PUT_NEW)
+		pbft_count(p, put == PBFT_PUT_REPEAT ? PBFT_DROP_REPEAT : PBFT_DROP_CONFLICT);
+	else
+		pbft_slot_advance(p, slot);
+}

@@ -1,0 +1,67 @@
+/*
+ * Links and heartbeats: draft {#status}. STATUS says how far a member is; who is ahead helps, but
+ * the same peer at most twice in a resend interval, and never in answer to help, so that two
+ * replicas cannot keep each other busy.
+ */
+#include "daemon/pbft/core.h"
+
+void pbft_on_start(struct pbft *p, const struct pbft_event *ev)
+{
+	(void)ev;
+	p->started = true;
+	p->heartbeat_ms = p->now + p->conf.heartbeat_ms;
+	for (uint8_t id = 1; id <= p->conf.n; id++)
+		p->peers[id - 1].handed_ms = p->now;
+	if (p->executed > p->stable && p->executed % p->conf.interval == 0)
+		pbft_checkpoint_own(p, p->executed, p->start_state);
+	pbft_send_status(p, PBFT_EVERYONE);
+	pbft_resend_votes(p, p->executed, PBFT_EVERYONE);
+}
+
+void pbft_on_link(struct pbft *p, const struct pbft_event *ev)
+{
+	struct pbft_peer *peer;
+
+	if (!pbft_is_member(p, ev->from)) {
+		pbft_count(p, PBFT_DROP_OTHER);
+		return;
+	}
+	peer = &p->peers[ev->from - 1];
+	peer->up = ev->u.up;
+	if (!peer->up) {
+		if (p->fetch.active && p->fetch.source == ev->from)
+			p->fetch.asked_ms = p->now - p->conf.resend_ms; /* late at once */
+		return;
+	}
+	peer->help_ms = p->now;
+	pbft_send_status(p, pbft_bit(p, ev->from));
+	pbft_resend_votes(p, p->executed, pbft_bit(p, ev->from));
+	if (ev->from == pbft_primary(p, p->view))
+		for (uint32_t i = 0; i < p->n_own; i++)
+			p->own[i].due_ms = p->now; /* what was on the way is lost */
+}
+
+void pbft_on_status(struct pbft *p, const struct pbft_event *ev)
+{
+	uint64_t executed = ev->u.status.executed, stable = ev->u.status.stable;
+	uint16_t to = pbft_bit(p, ev->from);
+	struct pbft_peer *peer;
+
+	if (!pbft_is_member(p, ev->from)) {
+		pbft_count(p, PBFT_DROP_OTHER);
+		return;
+	}
+	peer = &p->peers[ev->from - 1];
+	peer->view = ev->u.status.view;
+	peer->executed = executed;
+	peer->stable = stable;
+	if (p->now < peer->help_ms)
+		return;
+	if (executed < p->executed) {
+		pbft_send_status(p, to);
+		pbft_resend_votes(p, executed, to);
+		peer->help_ms = p->now + p->conf.resend_ms / 2;
+	}
+	if (pbft_checkpoint_help(p, ev->from, stable))
+		peer->help_ms = p->now + p->conf.resend_ms / 2;
+}

@@ -1,0 +1,266 @@
+/*
+ * The core's life: memory, the way of a step, what others may know of it.
+ *
+ * A step hands the event to its handler, which notes it and does what follows for the slot or the
+ * peer that it is about. Then come the consequences that any event can have, always in this order:
+ * what the disk released, bodies to give up, PRE-PREPAREs held back, the next execution, the next
+ * batches, the next fetch. Each of them stops where the update is full; the rest waits for a
+ * wake-up at once.
+ */
+#include "daemon/pbft/core.h"
+
+#include <string.h>
+
+static bool conf_possible(const struct pbft_conf *c)
+{
+	return pbft_quorum_possible(c->n) && c->self >= 1 && c->self <= c->n && c->window > 0 &&
+	       c->window <= PBFT_WINDOW_MAX && c->interval > 0 && c->window % c->interval == 0 &&
+	       c->window / c->interval >= 2 && c->pipeline > 0 && c->batch_requests_max > 0 &&
+	       c->batch_requests_max <= AP_BATCH_REQUESTS_MAX && c->batch_octets_max > 0 &&
+	       c->resend_ms > 1 && c->heartbeat_ms > 0 && c->sha256 != NULL;
+}
+
+static size_t aligned(size_t size)
+{
+	size_t to = _Alignof(max_align_t);
+
+	return (size + to - 1) / to * to;
+}
+
+static uint32_t slots_of(const struct pbft_conf *c)
+{
+	return 2u * c->window;
+}
+
+/* Slots that wait for the disk, and for a step also those that just fell out of the window. */
+static uint32_t waiting_of(const struct pbft_conf *c)
+{
+	return 2 * slots_of(c);
+}
+
+static uint32_t checkpoints_of(const struct pbft_conf *c)
+{
+	return 2u * c->window / c->interval;
+}
+
+size_t pbft_size(const struct pbft_conf *c)
+{
+	if (!conf_possible(c))
+		return 0;
+	return aligned(sizeof(struct pbft)) + aligned(slots_of(c) * sizeof(struct pbft_slot)) +
+	       aligned(waiting_of(c) * sizeof(uint64_t)) +
+	       aligned(checkpoints_of(c) * sizeof(struct pbft_checkpoint));
+}
+
+struct pbft *pbft_init(void *memory, const struct pbft_conf *c)
+{
+	uint8_t *at = memory;
+	struct pbft *p = memory;
+
+	if (!conf_possible(c))
+		return NULL;
+	memset(p, 0, sizeof(*p));
+	p->conf = *c;
+	at += aligned(sizeof(*p));
+	pbft_window_init(&p->window, (struct pbft_slot *)(void *)at, slots_of(c));
+	at += aligned(slots_of(c) * sizeof(struct pbft_slot));
+	p->waiting = (uint64_t *)(void *)at;
+	at += aligned(waiting_of(c) * sizeof(uint64_t));
+	p->checkpoints = (struct pbft_checkpoint *)(void *)at;
+	p->n_checkpoints = checkpoints_of(c);
+	memset(p->checkpoints, 0, p->n_checkpoints * sizeof(*p->checkpoints));
+	p->view_active = true;
+	p->next_seq = 1;
+	p->resend_ms = UINT64_MAX;
+	memcpy(p->running, c->running0, 32);
+	return p;
+}
+
+uint8_t pbft_primary(const struct pbft *p, uint64_t view)
+{
+	return (uint8_t)(1 + view % p->conf.n);
+}
+
+bool pbft_is_primary(const struct pbft *p)
+{
+	return p->view_active && pbft_primary(p, p->view) == p->conf.self;
+}
+
+bool pbft_is_member(const struct pbft *p, uint8_t id)
+{
+	return id >= 1 && id <= p->conf.n && id != p->conf.self;
+}
+
+uint16_t pbft_bit(const struct pbft *p, uint8_t id)
+{
+	return pbft_quorum_bit(p->conf.n, id);
+}
+
+void pbft_count(struct pbft *p, enum pbft_drop why)
+{
+	p->dropped[why]++;
+}
+
+uint16_t pbft_up(const struct pbft *p)
+{
+	uint16_t up = 0;
+
+	for (uint8_t id = 1; id <= p->conf.n; id++)
+		if (p->peers[id - 1].up)
+			up |= pbft_bit(p, id);
+	return up;
+}
+
+uint64_t pbft_others_executed(const struct pbft *p)
+{
+	uint64_t values[AP_REPLICAS_MAX];
+	size_t count = 0;
+
+	for (uint8_t id = 1; id <= p->conf.n; id++)
+		if (id != p->conf.self)
+			values[count++] = p->peers[id - 1].executed;
+	return pbft_quorum_reached(p->conf.n, values, count);
+}
+
+bool pbft_is_outstanding(const struct pbft *p)
+{
+	return p->window.top > p->executed || pbft_others_executed(p) > p->executed;
+}
+
+uint32_t pbft_in_flight(const struct pbft *p)
+{
+	uint32_t count = 0;
+
+	if (!pbft_is_primary(p))
+		return 0;
+	for (uint64_t seq = p->executed + 1; seq < p->next_seq; seq++) {
+		const struct pbft_slot *slot = pbft_window_find(&p->window, seq);
+
+		if (slot != NULL && pbft_slot_votes(slot, p->view) && !slot->committed)
+			count++;
+	}
+	return count;
+}
+
+/* Bodies of slots that fell out of the window. */
+static void sweep(struct pbft *p)
+{
+	struct pbft_slot *slot;
+
+	while (pbft_room(p) >= PBFT_ROOM_SLOT && (slot = pbft_window_sweep(&p->window)) != NULL) {
+		if (slot->has_batch)
+			pbft_drop_batch(p, slot->seq, slot->batch.digest);
+		pbft_slot_clear(slot);
+	}
+	if (p->window.swept != p->window.base)
+		p->more = true;
+}
+
+static void settle(struct pbft *p)
+{
+	pbft_disk_done(p);
+	pbft_checkpoint_durable(p);
+	sweep(p);
+	if (p->revote)
+		pbft_vote_held(p);
+	pbft_execute_next(p);
+	pbft_propose(p);
+	pbft_fetch_next(p);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t wake(struct pbft *p)
+{
+	uint64_t at = p->heartbeat_ms;
+
+	if (!pbft_is_outstanding(p))
+		p->resend_ms = UINT64_MAX;
+	else if (p->resend_ms == UINT64_MAX)
+		p->resend_ms = p->now + p->conf.resend_ms;
+	at = earlier(at, p->resend_ms);
+	for (uint32_t i = 0; i < p->n_own; i++)
+		at = earlier(at, p->own[i].due_ms);
+	if (p->fetch.active)
+		at = earlier(at, p->fetch.asked_ms + p->conf.resend_ms);
+	return p->more ? p->now : at;
+}
+
+/* A core that has diverged takes nothing, and keeps nothing of what comes. */
+static void refuse(struct pbft *p, const struct pbft_event *ev)
+{
+	if (ev->kind == PBFT_EV_BUNDLE)
+		pbft_drop_bundle(p, &ev->u.bundle);
+	else if (ev->kind == PBFT_EV_PRE_PREPARE)
+		pbft_drop_batch(p, ev->u.pre_prepare.p.seq, ev->u.pre_prepare.batch->digest);
+	else if (ev->kind == PBFT_EV_BODY)
+		pbft_drop_batch(p, ev->u.body.seq, ev->u.body.batch->digest);
+}
+
+void pbft_step(struct pbft *p, const struct pbft_event *ev, struct pbft_update *out)
+{
+	static pbft_handler *const handlers[] = {
+		[PBFT_EV_START] = pbft_on_start,
+		[PBFT_EV_TIMER] = pbft_on_timer,
+		[PBFT_EV_LINK] = pbft_on_link,
+		[PBFT_EV_BUNDLE] = pbft_on_bundle,
+		[PBFT_EV_PRE_PREPARE] = pbft_on_pre_prepare,
+		[PBFT_EV_PREPARE] = pbft_on_prepare,
+		[PBFT_EV_COMMIT] = pbft_on_commit,
+		[PBFT_EV_CHECKPOINT] = pbft_on_checkpoint,
+		[PBFT_EV_STATUS] = pbft_on_status,
+		[PBFT_EV_FETCH] = pbft_on_fetch,
+		[PBFT_EV_BODY] = pbft_on_body,
+		[PBFT_EV_ATTEST] = pbft_on_attest,
+		[PBFT_EV_WRITTEN] = pbft_on_written,
+		[PBFT_EV_EXECUTED] = pbft_on_executed,
+	};
+
+	ASSERT(ev->kind >= PBFT_EV_START && ev->kind <= PBFT_EV_EXECUTED);
+	ASSERT(p->started == (ev->kind != PBFT_EV_START));
+	p->out = out;
+	p->now = ev->now_ms;
+	p->wall = ev->wall_ms;
+	p->more = false;
+	out->n = 0;
+	if (p->diverged)
+		refuse(p, ev);
+	else
+		handlers[ev->kind](p, ev);
+	if (!p->diverged)
+		settle(p);
+	out->wake_ms = p->diverged ? UINT64_MAX : wake(p);
+	p->out = NULL;
+}
+
+static uint32_t own_weight(const struct pbft *p)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+
+	for (uint32_t i = 0; i < p->n_own; i++) {
+		uint64_t counter = p->own[i].bundle.counter;
+
+		low = counter < low ? counter : low;
+		high = counter > high ? counter : high;
+	}
+	return p->n_own > 0 && high - low >= PBFT_OWN_SPREAD ? PBFT_OWN_MAX : p->n_own;
+}
+
+void pbft_info(const struct pbft *p, struct pbft_info *info)
+{
+	info->view = p->view;
+	info->executed = p->executed;
+	info->stable = p->stable;
+	info->next_seq = p->next_seq;
+	info->queued = p->queue.bundles;
+	info->own = own_weight(p);
+	info->in_flight = pbft_in_flight(p);
+	info->primary = pbft_primary(p, p->view);
+	info->view_active = p->view_active;
+	info->diverged = p->diverged;
+	memcpy(info->running, p->running, 32);
+	memcpy(info->dropped, p->dropped, sizeof(info->dropped));
+}

@@ -1,0 +1,147 @@
+/*
+ * The primary makes batches of what waits: draft {#batches}. At once while fewer than `pipeline` of
+ * its batches are in flight, so that an idle network answers at once; beyond that only full ones,
+ * so that batches grow with the load.
+ */
+#include "daemon/pbft/core.h"
+
+#include <string.h>
+
+#include "libproto/digest.h"
+
+static bool full_batch_waits(const struct pbft *p)
+{
+	return p->queue.requests >= p->conf.batch_requests_max ||
+	       p->queue.octets >= p->conf.batch_octets_max ||
+	       p->queue.bundles >= PBFT_BATCH_BUNDLES_MAX;
+}
+
+struct filling {
+	struct pbft_batch *batch;
+	uint32_t requests;
+	uint64_t octets;
+};
+
+/* What executed meanwhile, or is void, needs no batch. */
+static void skip_spent(struct pbft *p, uint8_t relay)
+{
+	const struct pbft_bundle *b;
+
+	while ((b = pbft_queue_first(&p->queue, relay)) != NULL && pbft_is_spent(p, b) &&
+	       pbft_room(p) > PBFT_BATCH_BUNDLES_MAX + PBFT_ROOM_SLOT) {
+		if (relay != p->conf.self) /* the own list gives up its hold itself */
+			pbft_drop_bundle(p, b);
+		pbft_queue_pop(&p->queue, relay);
+	}
+}
+
+/* The first one in the line of a relay; false: there is none, or it does not fit. */
+static bool fill_one(struct pbft *p, uint8_t relay, struct filling *f)
+{
+	const struct pbft_bundle *b;
+
+	skip_spent(p, relay);
+	b = pbft_queue_first(&p->queue, relay);
+	if (b == NULL || pbft_is_spent(p, b) || f->batch->n_bundles == PBFT_BATCH_BUNDLES_MAX ||
+	    f->requests + b->requests > p->conf.batch_requests_max ||
+	    f->octets + b->octets > p->conf.batch_octets_max)
+		return false;
+	f->batch->bundles[f->batch->n_bundles++] = *b;
+	f->requests += b->requests;
+	f->octets += b->octets;
+	pbft_queue_pop(&p->queue, relay);
+	return true;
+}
+
+/* The relays in turn, one bundle each, until nobody has one that fits. The next batch begins with
+ * the first that had to wait, or behind the last one served. */
+static void fill(struct pbft *p, struct pbft_batch *batch)
+{
+	struct filling f = {.batch = batch};
+	uint8_t n = p->conf.n, turn = p->queue.turn, next = turn;
+	bool waits = false;
+
+	batch->n_bundles = 0;
+	for (uint8_t misses = 0; misses < n; turn = (uint8_t)((turn + 1) % n)) {
+		uint8_t relay = (uint8_t)(turn + 1);
+
+		if (fill_one(p, relay, &f)) {
+			misses = 0;
+			next = waits ? next : (uint8_t)((turn + 1) % n);
+			continue;
+		}
+		misses++;
+		if (!waits && pbft_queue_first(&p->queue, relay) != NULL) {
+			waits = true;
+			next = turn;
+		}
+	}
+	p->queue.turn = next;
+}
+
+static void seal(struct pbft *p, struct pbft_batch *batch)
+{
+	uint8_t digests[PBFT_BATCH_BUNDLES_MAX * 32];
+	uint64_t time = p->wall;
+
+	/* draft {#time}: "max(own clock, time of the batch proposed last)" */
+	if (time < p->time_proposed)
+		time = p->time_proposed;
+	if (time < p->time)
+		time = p->time;
+	p->time_proposed = time;
+	batch->time = time;
+	for (size_t i = 0; i < batch->n_bundles; i++)
+		memcpy(digests + 32 * i, batch->bundles[i].digest, 32);
+	ap_digest_batch(p->conf.sha256, batch->digest, time, batch->n_bundles, digests);
+}
+
+static void propose_one(struct pbft *p)
+{
+	struct pbft_slot *slot = pbft_window_take(&p->window, p->next_seq);
+
+	fill(p, &slot->batch);
+	if (slot->batch.n_bundles == 0)
+		return;
+	seal(p, &slot->batch);
+	slot->has_batch = slot->proposed = true;
+	slot->view = p->view;
+	slot->incarnation = p->incarnation;
+	if (slot->seq > p->window.top)
+		p->window.top = slot->seq;
+	p->next_seq++;
+	slot->voted = true;
+	slot->vote_view = p->view;
+	memcpy(slot->vote, slot->batch.digest, 32);
+	slot->proposal_token = pbft_write_slot(p, PBFT_WRITE_PROPOSAL, slot);
+	for (size_t i = 0; i < slot->batch.n_bundles; i++)
+		if (slot->batch.bundles[i].relay != p->conf.self)
+			pbft_drop_bundle(p, &slot->batch.bundles[i]);
+}
+
+/* Between the watermarks, and nowhere where something stands already: a primary whose log is
+ * shorter than what others have executed catches up first. */
+static bool may_use(const struct pbft *p, uint64_t seq)
+{
+	const struct pbft_slot *slot = pbft_window_find(&p->window, seq);
+
+	return seq <= p->stable + p->conf.window && pbft_window_covers(&p->window, seq) &&
+	       (slot == NULL || !slot->has_batch) && pbft_others_executed(p) < seq;
+}
+
+void pbft_propose(struct pbft *p)
+{
+	while (pbft_is_primary(p) && p->queue.bundles > 0 && may_use(p, p->next_seq)) {
+		uint32_t waiting = p->queue.bundles;
+
+		if (pbft_in_flight(p) >= p->conf.pipeline && !full_batch_waits(p))
+			return;
+		if (pbft_room(p) < PBFT_ROOM_PROPOSE) {
+			p->more = true;
+			return;
+		}
+		propose_one(p);
+		if (p->queue.bundles == waiting)
+			return; /* nothing fitted */
+	}
+}

@@ -1,0 +1,68 @@
+#include "daemon/pbft/quorum.h"
+
+#include "libproto/limits.h"
+
+bool pbft_quorum_possible(uint8_t n)
+{
+	return n >= 4 && n <= AP_REPLICAS_MAX && (n - 1) % 3 == 0;
+}
+
+uint8_t pbft_quorum_faulty(uint8_t n)
+{
+	return (uint8_t)((n - 1) / 3);
+}
+
+uint16_t pbft_quorum_bit(uint8_t n, uint8_t id)
+{
+	return id >= 1 && id <= n ? (uint16_t)(1u << (id - 1)) : 0;
+}
+
+uint16_t pbft_quorum_others(uint8_t n, uint8_t id)
+{
+	uint16_t all = (uint16_t)((1u << n) - 1);
+
+	return (uint16_t)(all & ~pbft_quorum_bit(n, id));
+}
+
+uint8_t pbft_quorum_count(uint8_t n, uint16_t who)
+{
+	uint8_t count = 0;
+
+	for (uint8_t id = 1; id <= n; id++)
+		if ((who & pbft_quorum_bit(n, id)) != 0)
+			count++;
+	return count;
+}
+
+bool pbft_quorum_weak(uint8_t n, uint16_t who)
+{
+	return pbft_quorum_count(n, who) >= pbft_quorum_faulty(n) + 1;
+}
+
+bool pbft_quorum_strong(uint8_t n, uint16_t who)
+{
+	return pbft_quorum_count(n, who) >= 2 * pbft_quorum_faulty(n) + 1;
+}
+
+bool pbft_quorum_prepared(uint8_t n, uint8_t primary, uint16_t who)
+{
+	uint16_t backups = (uint16_t)(who & ~pbft_quorum_bit(n, primary));
+
+	return pbft_quorum_count(n, backups) >= 2 * pbft_quorum_faulty(n);
+}
+
+uint64_t pbft_quorum_reached(uint8_t n, const uint64_t *values, size_t count)
+{
+	uint64_t best = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t reach = 0;
+
+		for (size_t j = 0; j < count; j++)
+			if (values[j] >= values[i])
+				reach++;
+		if (reach >= (size_t)pbft_quorum_faulty(n) + 1 && values[i] > best)
+			best = values[i];
+	}
+	return best;
+}
