@@ -85,9 +85,36 @@ bool conf_get(struct ap_text *t, const struct conf *conf, const char *key)
 	return false;
 }
 
+#define MANUAL_WIDTH 72
+
+/* Every sentence begins a line, as mandoc wants it, and lines are short. */
+static void prose_show(struct ap_text *t, const char *prose)
+{
+	size_t column = 0;
+
+	while (*prose != '\0') {
+		size_t len = strcspn(prose, " ");
+		bool ends = prose[len] == '\0' || prose[len - 1] == '.';
+
+		if (column > 0 && column + 1 + len > MANUAL_WIDTH) {
+			ap_text_add(t, "\n");
+			column = 0;
+		}
+		ap_text_add(t, column > 0 ? " " : "");
+		ap_text_addn(t, prose, len);
+		column += len + (column > 0);
+		if (ends) {
+			ap_text_add(t, "\n");
+			column = 0;
+		}
+		prose += len + strspn(prose + len, " ");
+	}
+}
+
 static void attr_manual(struct ap_text *t, const struct conf_attr *attr)
 {
-	ap_text_addf(t, ".It Ic %s : Ar %s\n%s\n", attr->key, attr->kind->name, attr->help);
+	ap_text_addf(t, ".It Ic %s : Ar %s\n", attr->key, attr->kind->name);
+	prose_show(t, attr->help);
 	if (strcmp(attr->kind->name, "number") == 0)
 		ap_text_addf(t, "%lu to %lu.\n", (unsigned long)attr->min,
 			     (unsigned long)attr->max);
@@ -98,8 +125,9 @@ static void attr_manual(struct ap_text *t, const struct conf_attr *attr)
 void conf_manual(struct ap_text *t)
 {
 	for (size_t s = 0; s < conf_n_sections; s++) {
-		ap_text_addf(t, ".Ss %s :\n%s\n.Bl -tag -width Ds\n", conf_sections[s].name,
-			     conf_sections[s].help);
+		ap_text_addf(t, ".Ss %s\n", conf_sections[s].name);
+		prose_show(t, conf_sections[s].help);
+		ap_text_add(t, ".Bl -tag -width Ds\n");
 		for (size_t i = 0; i < conf_n_attrs; i++)
 			if (strcmp(conf_attrs[i].section, conf_sections[s].name) == 0)
 				attr_manual(t, &conf_attrs[i]);

@@ -96,6 +96,13 @@ static int attr_set(struct parser *p, struct source *s, const char *key, const c
 
 static int file_read(struct parser *p, const char *path, const struct conf_section *section);
 
+/* A directory that is not there holds no files; one that cannot be read might. */
+static int glob_error(const char *path, int err)
+{
+	(void)path;
+	return err != ENOENT && err != ENOTDIR;
+}
+
 static int include_read(struct parser *p, struct source *s, const char *pattern)
 {
 	char path[PATH_MAX + CONF_LINE_MAX];
@@ -111,7 +118,7 @@ static int include_read(struct parser *p, struct source *s, const char *pattern)
 			    CONF_INCLUDE_MAX);
 	snprintf(path, sizeof path, "%s%s%s", pattern[0] == '/' ? "" : p->dir,
 		 pattern[0] == '/' ? "" : "/", pattern);
-	rc = glob(path, GLOB_ERR | GLOB_BRACE, NULL, &found);
+	rc = glob(path, GLOB_BRACE, glob_error, &found);
 	if (rc == GLOB_NOMATCH && strpbrk(pattern, "*?[{") == NULL)
 		return fail(p, s, "there is no file %.256s: look at the path", path);
 	if (rc == GLOB_NOMATCH)

@@ -660,6 +660,5 @@ void index_info(const struct index *x, struct index_info *info)
 {
 	*info = (struct index_info){.merged_seq = x->merged_seq,
 				    .in_memory = x->table_used,
-				    .blocks = x->n_blocks,
-				    .store_octets = merge_octets(x->merge)};
+				    .blocks = x->n_blocks};
 }

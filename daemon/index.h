@@ -75,7 +75,7 @@ int index_fd(const struct index *);           /* an eventfd; readable: call inde
 uint64_t index_poll(struct index *);          /* what is merged now, see index_merged() */
 
 struct index_info {
-	uint64_t merged_seq, in_memory, blocks, store_octets;
+	uint64_t merged_seq, in_memory, blocks;
 };
 void index_info(const struct index *, struct index_info *);
 

@@ -79,6 +79,5 @@ int merge_find(struct merge *, const uint8_t id[AP_ID_LEN], struct merged_outcom
 int merge_find_block(struct merge *, uint64_t seq, struct merged_block *out);
 /* The snapshot: 1, 0 none, -1 damaged. Copied, the caller frees it. */
 int merge_snapshot(struct merge *, uint64_t *seq, uint8_t **octets, size_t *len);
-uint64_t merge_octets(const struct merge *);
 
 #endif

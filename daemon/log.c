@@ -14,7 +14,8 @@
 #include "libproto/agree_errors.h"
 
 #define MINUTE_MS  60000
-#define SLOTS	   64 /* messages that are counted at once */
+#define LINES	   64  /* different lines that are counted at once */
+#define FORMATS	   256 /* the same for formats, of which a program has only so many */
 #define PROBES	   4
 #define SAMPLE_MAX 96 /* of a message, to say which one was held back */
 
@@ -33,7 +34,9 @@ static struct {
 	unsigned verbosity;
 	uint64_t (*now_ms)(void *);
 	void *now_arg;
-	struct slot slots[SLOTS];
+	/* Apart, so that a flood of different lines does not make its format forgotten. */
+	struct slot lines[LINES];
+	struct slot formats[FORMATS];
 } it = {.fd = -1, .verbosity = LOG_L_INFO};
 
 static const struct {
@@ -168,13 +171,13 @@ static void slot_end(struct slot *s)
 	memset(s, 0, sizeof *s);
 }
 
-/* Its slot, begun anew when its minute is over; else the place of the one that is least missed. */
-static struct slot *slot_find(uint64_t key, uint64_t now)
+/* Its slot, begun anew when its minute is over; else the place of the oldest near it. */
+static struct slot *slot_find(struct slot *slots, size_t size, uint64_t key, uint64_t now)
 {
 	struct slot *place = NULL;
 
 	for (size_t i = 0; i < PROBES; i++) {
-		struct slot *s = &it.slots[(key + i) % SLOTS];
+		struct slot *s = &slots[(key + i) % size];
 
 		if (s->count > 0 && now - s->since_ms >= MINUTE_MS)
 			slot_end(s);
@@ -190,20 +193,29 @@ static struct slot *slot_find(uint64_t key, uint64_t now)
 	return place;
 }
 
-/* May one more of these be shown in this minute? */
-static bool admit(uint64_t key, uint32_t limit, const char *line, uint64_t now)
+static bool hold_back(struct slot *s, const char *line)
 {
-	struct slot *s = slot_find(key, now);
-
-	if (s->count < limit) {
-		s->count++;
-		return true;
-	}
 	s->held++;
 	snprintf(s->sample, sizeof s->sample, "%s", line);
 	for (char *c = s->sample; *c != '\0'; c++) /* it stands within quotes */
 		if (*c == '"' || *c == '\\')
 			*c = '\'';
+	return true;
+}
+
+/* May this line not be shown in this minute? Then it is counted. */
+static bool is_held_back(uint64_t format_key, uint64_t line_key, const char *line)
+{
+	uint64_t now = now_ms();
+	struct slot *format = slot_find(it.formats, FORMATS, format_key, now), *same;
+
+	if (format->count >= LOG_FORMAT_MAX)
+		return hold_back(format, line);
+	same = slot_find(it.lines, LINES, line_key, now);
+	if (same->count >= LOG_SAME_MAX)
+		return hold_back(same, line);
+	format->count++;
+	same->count++;
 	return false;
 }
 
@@ -217,13 +229,19 @@ static uint64_t key_of(const void *octets, size_t len, uint64_t kind)
 	return hash;
 }
 
+static void slots_tick(struct slot *slots, size_t size, uint64_t now)
+{
+	for (size_t i = 0; i < size; i++)
+		if (slots[i].count > 0 && now - slots[i].since_ms >= MINUTE_MS)
+			slot_end(&slots[i]);
+}
+
 void log_tick(void)
 {
 	uint64_t now = now_ms();
 
-	for (size_t i = 0; i < SLOTS; i++)
-		if (it.slots[i].count > 0 && now - it.slots[i].since_ms >= MINUTE_MS)
-			slot_end(&it.slots[i]);
+	slots_tick(it.lines, LINES, now);
+	slots_tick(it.formats, FORMATS, now);
 }
 
 /* Whatever was let through into the line: one line, printable ASCII. */
@@ -240,7 +258,6 @@ void log_say(enum log_level level, const char *format, ...)
 {
 	char raw[LOG_LINE_MAX], line[LOG_LINE_MAX];
 	struct ap_text t;
-	uint64_t now;
 	va_list args;
 
 	if (!log_is_on(level))
@@ -250,9 +267,8 @@ void log_say(enum log_level level, const char *format, ...)
 	va_end(args);
 	ap_text_init(&t, line, sizeof line);
 	line_clean(&t, raw);
-	now = now_ms();
-	if (admit(key_of(line, strlen(line), level), LOG_SAME_MAX, line, now) &&
-	    admit(key_of(&format, sizeof format, 16), LOG_FORMAT_MAX, line, now))
+	if (!is_held_back(key_of(&format, sizeof format, level), key_of(line, strlen(line), level),
+			  line))
 		line_out(level, line);
 }
 

@@ -38,7 +38,6 @@ struct merge {
 	unsigned reading; /* depth */
 	char error[DISK_ERROR_MAX];
 	int event_fd;
-	uint64_t map_used;
 	pthread_t thread;
 	bool has_thread;
 	pthread_mutex_t lock;
@@ -394,11 +393,6 @@ int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len
 	}
 	merge_read_end(m);
 	return found;
-}
-
-uint64_t merge_octets(const struct merge *m)
-{
-	return m->map_used;
 }
 
 int merge_open(struct merge **out, const struct index_conf *conf, struct disk_error *why)

@@ -10,19 +10,44 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "daemon/index.h"
 #include "daemon/machine/machine.h"
 #include "libproto/codec.h"
 
 struct relay;
 
-/* How an answer finds its way back; made by answer.c, opaque here but for its size; copied. */
-struct asker;
+/* How an answer finds its way back, and how far it may go: filled in by answer.c, copied here. */
+struct asker {
+	/* where: */
+	bool tcp;
+	uint16_t socket;       /* index of the UDP socket, or of the TCP connection */
+	uint32_t generation;   /* of the connection: a later one in the same place gets nothing */
+	struct sockaddr_storage peer;
+	socklen_t peer_len;
+	struct in6_addr local; /* address that was asked (IPv4 mapped); all zero: not known */
+	/* what the reply repeats of the request: */
+	uint16_t id, flags, question_len;
+	uint8_t opcode;
+	uint8_t question[AP_NAME_MAX + 4];
+	/* how it is answered: */
+	size_t limit; /* octets of the reply: draft {#size-rule} */
+	bool edns, nsid;
+	bool has_cookie;
+	uint8_t cookie[AP_COOKIE_LEN];
+	bool txt;     /* outcome as TXT */
+	bool nxrrset; /* UPDATE with the prerequisite: */
+	uint8_t value_len, value[AP_VALUE_MAX]; /* what was proposed */
+	bool proposes;
+};
 
 struct relay_conf {
 	uint8_t self;
 	uint64_t start;          /* run number, first of the bundle numbers */
-	uint32_t pending_max;    /* requests held, all clients together */
+	uint32_t pending_max;    /* requests held, all clients together, */
+	uint32_t prefix_max;     /* and of one client network (IPv4 /24, IPv6 /56) */
 	uint32_t give_up_ms;     /* not executed for so long: SERVFAIL */
 	uint32_t again_ms;       /* executed, but the signature does not come: ordered once more */
 	struct index *index;
@@ -31,19 +56,19 @@ struct relay_conf {
 	void (*answer)(void *arg, const struct asker *, const uint8_t id[AP_ID_LEN], const ap_agree *agree, int refusal);
 	/* There is something to bundle: run.c calls relay_fill() at the end of this turn of the event loop. */
 	void (*wake)(void *arg);
-	void *arg;
+	void *arg, *wake_arg;
 };
 
 int relay_new(struct relay **, const struct relay_conf *);
 void relay_free(struct relay *);
 
 /* Takes one operation for ordering; op is an encoded body of kind AP_OP_request or AP_OP_read. An equal operation of an
- * equal asker that is outstanding is taken once. 0, AGREE_EORDER (pending_max), AGREE_ENOMEM. */
+ * equal asker that is outstanding is taken once. 0, AGREE_EORDER (pending_max), AGREE_ERATE (prefix_max), AGREE_ENOMEM,
+ * AGREE_ETOOBIG. */
 int relay_submit(struct relay *, uint8_t kind, const uint8_t *op, size_t len, const uint8_t id[AP_ID_LEN], const struct asker *,
 	uint64_t now_ms);
 /* The replica's own operation, before all others. */
 int relay_submit_own(struct relay *, uint8_t kind, const uint8_t *op, size_t len);
-void relay_forget(struct relay *, const void *connection); /* askers of a closed TCP connection: outcome is not sent */
 
 /* Next bundle, if there is anything: ops octets into out (cap AP_BUNDLE_OPS_MAX); returns their length, 0 for none. */
 size_t relay_fill(struct relay *, uint8_t *out, size_t cap, uint64_t *counter, uint16_t *requests, uint64_t now_ms);
@@ -55,7 +80,7 @@ void relay_signed(struct relay *, uint64_t seq, uint64_t now_ms); /* index_block
 uint64_t relay_tick(struct relay *, uint64_t now_ms);             /* give up, order again; returns when to call next */
 
 struct relay_info {
-	uint32_t queued, outstanding, unsigned_;
+	uint32_t queued, outstanding, unsigned_; /* outstanding: of clients, all states */
 };
 void relay_info(const struct relay *, struct relay_info *);
 

@@ -608,6 +608,7 @@ int run_new(struct run **out, struct event_base *base, const struct conf *conf, 
 	r->self = self->id;
 	r->overflow_end = &r->overflow;
 	r->core_wake_ms = UINT64_MAX;
+	r->started_ms = run_now();
 	for (uint8_t i = 0; i < r->net.n; i++)
 		memcpy(r->keys[i], r->net.members[i].key, 32);
 	crypto_sign_seed_keypair(public_key, r->secret, self->seed);

@@ -87,7 +87,7 @@ struct run {
 	uint8_t *snapshot;
 	size_t snapshot_cap;
 	uint64_t refused[256]; /* frames refused by verify.c, by type */
-	uint64_t batches, requests;
+	uint64_t batches, requests, started_ms;
 };
 
 uint64_t run_now(void);  /* monotonic, ms */

@@ -1,28 +1,24 @@
 /*
- * The records by which a network is found: SRV, TXT, A and AAAA, as lines of a zone file. Owner
- * names are absolute, so the lines mean the same in any file. draft {#discovery}
+ * The network's own names, served by every replica so that a network works with no other DNS server: SOA, NS, SRV,
+ * TXT, DNSKEY, the members' A and AAAA. draft {#discovery}
  */
 #ifndef DAEMON_ZONE_H
 #define DAEMON_ZONE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "daemon/machine/machine.h"
 #include "daemon/netfile.h"
+#include "libproto/dns.h"
 
-#define ZONE_OCTETS_MAX 32768 /* room for any network's lines, final NUL included */
-#define ZONE_TTL_MAX	604800
+struct zone;
 
-struct zone {
-	const struct netfile *net;
-	uint8_t key[32]; /* group key */
-	uint32_t epoch;
-	uint32_t ttl;
-	bool full;	    /* SOA and NS too: a whole zone */
-	uint32_t serial;    /* of the SOA */
-	const char *server; /* NS and SOA's MNAME, absolute, with its dot; NULL: the first member */
-};
+struct zone *zone_new(const struct netfile *); /* NULL: no memory */
+void zone_free(struct zone *);
 
-void zone_show(struct ap_text *t, const struct zone *zone);
+/* Answers a query of class IN for a name within the zone that is no instance's. Sets rcode, flags and records.
+ * false: it needs the group key, and there is none yet. */
+bool zone_answer(const struct zone *, const struct machine *, const struct ap_dns *query, struct ap_dns_writer *);
+
+/* SOA in authority, for what is not there. */
+void zone_soa(const struct zone *, const struct machine *, enum ap_section, struct ap_dns_writer *);
 
 #endif

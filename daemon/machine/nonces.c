@@ -62,8 +62,6 @@ bool machine_nonces_add(struct machine_nonces *p, const ap_nonces *op)
 	if (op->n_pairs > AP_NONCES_MAX || held + op->n_pairs > MACHINE_POOL_MAX ||
 	    op->first > UINT64_MAX - op->n_pairs || is_repeating(p, held, op))
 		return false;
-	if (renew)
-		p->first = 0;
 	p->boot = op->boot;
 	p->left = held;
 	for (size_t i = 0; i < op->n_pairs; i++)

@@ -1,0 +1,112 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/answer.h"
+#include "daemon/client.h"
+#include "daemon/tcp.h"
+#include "daemon/udp.h"
+#include "libproto/agree_errors.h"
+
+enum {
+	GIVE_UP_MS = 4000, /* SERVFAIL before stock tools ask again for the last time */
+	AGAIN_MS = 1000,   /* executed, and no signature: the question is ordered once more */
+};
+
+struct clients {
+	struct answers *answers;
+	struct relay *relay;
+	struct udp *udp;
+	struct tcp *tcp;
+	uint8_t answer[ANSWER_MAX];
+};
+
+static void on_answer(void *arg, const struct asker *asker, const uint8_t id[AP_ID_LEN],
+		      const ap_agree *agree, int refusal)
+{
+	struct clients *c = arg;
+	size_t n = answers_outcome(c->answers, asker, id, agree, refusal, c->answer);
+
+	if (asker->tcp) {
+		tcp_send(c->tcp, asker, c->answer, n);
+		return;
+	}
+	answers_info(c->answers)->udp_out++;
+	udp_send(c->udp, asker, c->answer, n);
+}
+
+static int start(struct clients *c, struct event_base *base, const struct clients_conf *conf)
+{
+	struct answers_conf ac = {.conf = conf->conf,
+				  .net = conf->net,
+				  .self = conf->self,
+				  .index = conf->index,
+				  .machine = conf->machine};
+	struct relay_conf rc = {.self = conf->self,
+				.start = conf->start,
+				.pending_max = conf->conf->pending_max,
+				.prefix_max = conf->conf->address_pending_max,
+				.give_up_ms = GIVE_UP_MS,
+				.again_ms = AGAIN_MS,
+				.index = conf->index,
+				.answer = on_answer,
+				.wake = conf->wake,
+				.arg = c,
+				.wake_arg = conf->arg};
+	struct tcp_conf tc = {.clients_max = conf->conf->clients_max, .idle_s = conf->conf->tcp_idle};
+	int status = answers_new(&c->answers, &ac);
+
+	if (status == 0)
+		status = relay_new(&c->relay, &rc);
+	if (status != 0)
+		return status;
+	answers_relay(c->answers, c->relay);
+	status = udp_new(&c->udp, base, c->answers, conf->udp_fds, conf->n_fds);
+	if (status == 0)
+		status = tcp_new(&c->tcp, base, c->answers, &tc, conf->tcp_fds, conf->n_fds);
+	return status;
+}
+
+int clients_new(struct clients **out, struct event_base *base, const struct clients_conf *conf)
+{
+	struct clients *c = calloc(1, sizeof(*c));
+	int status;
+
+	*out = c;
+	if (c == NULL)
+		return AGREE_ENOMEM;
+	status = start(c, base, conf);
+	if (status != 0) {
+		clients_free(c);
+		*out = NULL;
+	}
+	return status;
+}
+
+void clients_free(struct clients *c)
+{
+	if (c == NULL)
+		return;
+	udp_free(c->udp);
+	tcp_free(c->tcp);
+	relay_free(c->relay);
+	answers_free(c->answers);
+	free(c);
+}
+
+struct relay *clients_relay(struct clients *c)
+{
+	return c->relay;
+}
+
+void clients_flush(struct clients *c)
+{
+	udp_flush(c->udp);
+}
+
+void clients_info(const struct clients *c, struct clients_info *info)
+{
+	*info = *answers_info(c->answers);
+	info->tcp_open = tcp_open(c->tcp);
+}
