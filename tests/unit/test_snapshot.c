@@ -575,6 +575,102 @@ static void a_changed_octet_is_refused_or_another_state(void **state)
 	logbook_free(l);
 }
 
+/* ---- states that no log leads to ---- */
+
+static void change_no_phase(struct machine_state *s)
+{
+	s->key.phase = (enum machine_phase)(MACHINE_FAILED + 1);
+}
+
+static void change_culprit_of_no_member(struct machine_state *s)
+{
+	s->key.culprit = 5;
+}
+
+static void change_sender_of_no_member(struct machine_state *s)
+{
+	s->key.have_ready |= 1 << 4;
+}
+
+static void change_floor_above_time(struct machine_state *s)
+{
+	s->time_ms = s->retain.floor_ms - 1;
+}
+
+static void change_highest_number_not_executed(struct machine_state *s)
+{
+	s->numbers[1].seen[0] &= ~UINT64_C(1);
+}
+
+static void change_pool_too_full(struct machine_state *s)
+{
+	s->pools[3].next = 1000;
+	s->pools[3].left = MACHINE_POOL_MAX + 1;
+}
+
+static void change_entry_before_the_first(struct machine_state *s)
+{
+	s->pools[3].next = s->pools[3].left - 1;
+}
+
+static void change_history_of_another_length(struct machine_state *s)
+{
+	s->seq++;
+}
+
+static const struct part impossible[] = {
+	PART(no_phase),
+	PART(culprit_of_no_member),
+	PART(sender_of_no_member),
+	PART(floor_above_time),
+	PART(highest_number_not_executed),
+	PART(pool_too_full),
+	PART(entry_before_the_first),
+	PART(history_of_another_length),
+};
+
+static void states_that_cannot_be_are_refused(void **state)
+{
+	struct machine *m = shared->machine;
+	struct machine_state *was = malloc(sizeof(*was));
+	size_t len;
+	uint8_t *octets;
+
+	(void)state;
+	assert_non_null(was);
+	*was = m->state;
+	for (size_t i = 0; i < sizeof(impossible) / sizeof(impossible[0]); i++) {
+		print_message("# %s\n", impossible[i].name);
+		impossible[i].change(&m->state);
+		octets = snapshot_of(shared, &len);
+		m->state = *was;
+		assert_refuses(octets, len);
+		free(octets);
+	}
+	free(was);
+}
+
+/* The buckets stand before the history, which is u64 and a peak for each bit of the sequence. */
+static void buckets_in_another_order_are_refused(void **state)
+{
+	enum { BUCKET = 8 + 4 * 4 };
+	size_t len, history = 8;
+	uint8_t *octets = snapshot_of(shared, &len), *last, was[BUCKET];
+
+	(void)state;
+	for (uint64_t seq = machine_seq(shared->machine); seq != 0; seq &= seq - 1)
+		history += 32;
+	last = octets + len - history - BUCKET;
+	assert_int_equal(last[7], last[7 - BUCKET] + 1); /* two neighbours */
+	memcpy(was, last, BUCKET);
+	memcpy(last, last - BUCKET, BUCKET);
+	memcpy(last - BUCKET, was, BUCKET);
+	assert_refuses(octets, len);
+	memcpy(last, last - BUCKET, BUCKET); /* the same one twice */
+	assert_refuses(octets, len);
+	free(octets);
+}
+
 static void a_buffer_too_small_gives_nothing(void **state)
 {
 	size_t len;
@@ -627,6 +723,8 @@ int main(void)
 		cmocka_unit_test(trailing_octets_are_refused),
 		cmocka_unit_test(another_configuration_is_refused),
 		cmocka_unit_test(a_changed_octet_is_refused_or_another_state),
+		cmocka_unit_test(states_that_cannot_be_are_refused),
+		cmocka_unit_test(buckets_in_another_order_are_refused),
 		cmocka_unit_test(a_buffer_too_small_gives_nothing),
 		cmocka_unit_test(the_largest_state_fits),
 	};
