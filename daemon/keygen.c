@@ -325,6 +325,17 @@ static int ready(struct keygen *k, const struct machine_key *key, struct disk_er
 	return 0;
 }
 
+/* A key that an earlier run has proven and published needs no new proof. */
+static bool is_published(const struct keygen *k, const uint8_t pk[32])
+{
+	struct disk_error why = {""};
+	uint8_t text[64], key[32];
+	int n = files_get(k->dir, PUB_FILE, text, sizeof(text), &why);
+
+	return n == 44 && ap_base64url_parse(key, 32, (const char *)text, 43) == 32 &&
+	       memcmp(key, pk, 32) == 0;
+}
+
 /* The share into the signer; the key for decrypting dealings has done its work. */
 static int load(struct keygen *k, const struct machine_key *key, struct disk_error *why)
 {
@@ -354,6 +365,7 @@ static int load(struct keygen *k, const struct machine_key *key, struct disk_err
 				"restore the file",
 				k->dir, SHARE_FILE);
 	k->loaded = true;
+	k->published = is_published(k, key->pk);
 	sodium_memzero(k->ek, sizeof(k->ek));
 	k->has_ek = false;
 	return files_wipe(k->dir, ENCKEY_FILE, why);

@@ -48,6 +48,7 @@ struct sign {
 	struct sign_conf conf;
 	uint64_t executed; /* highest */
 	uint16_t bad;      /* members whose share was wrong, said once */
+	uint8_t signing[SLOTS]; /* 1: that slot is SIGNING; apart from them, to be looked through at each turn */
 	struct slot slots[SLOTS];
 };
 
@@ -63,10 +64,16 @@ static struct slot *slot_find(struct sign *s, uint64_t seq)
 	return slot->state != FREE && slot->seq == seq ? slot : NULL;
 }
 
-static void slot_take(struct slot *slot, uint64_t seq, enum state state)
+static void slot_state(struct sign *s, struct slot *slot, enum state state)
+{
+	slot->state = state;
+	s->signing[slot - s->slots] = state == SIGNING;
+}
+
+static void slot_take(struct sign *s, struct slot *slot, uint64_t seq, enum state state)
 {
 	slot->seq = seq;
-	slot->state = state;
+	slot_state(s, slot, state);
 	slot->n_sets = 0;
 	slot->own = -1;
 	slot->sent = 0;
@@ -99,7 +106,7 @@ void sign_resume(struct sign *s, uint64_t executed)
 
 static void finish(struct sign *s, struct slot *slot, const uint8_t sig[64])
 {
-	slot->state = DONE;
+	slot_state(s, slot, DONE);
 	slot->want_ms = 0;
 	s->conf.done(s->conf.arg, slot->seq, slot->statement.epoch, sig);
 }
@@ -191,7 +198,7 @@ void sign_share_in(struct sign *s, uint8_t from, const ap_share_body *share, uin
 
 	if (share->seq > s->executed && share->seq <= s->executed + SLOTS / 2) {
 		if (slot->state != EARLY || slot->seq != share->seq)
-			slot_take(slot, share->seq, EARLY);
+			slot_take(s, slot, share->seq, EARLY);
 		if ((slot->early >> (from - 1) & 1) == 0)
 			slot->early_share[from - 1] = *share;
 		slot->early |= (uint16_t)(1u << (from - 1));
@@ -210,7 +217,7 @@ void sign_signed_in(struct sign *s, uint64_t seq, const uint8_t sig[64])
 
 	if (seq > s->executed && seq <= s->executed + SLOTS / 2) {
 		if (slot->state != EARLY || slot->seq != seq)
-			slot_take(slot, seq, EARLY);
+			slot_take(s, slot, seq, EARLY);
 		slot->has_early_sig = true;
 		memcpy(slot->early_sig, sig, 64);
 		return;
@@ -311,10 +318,10 @@ void sign_executed(struct sign *s, const struct machine_result *r, uint64_t now_
 
 	s->executed = r->seq;
 	if (r->sign == MACHINE_SIGN_NOTHING || b == NULL || frost_public(s->conf.frost) == NULL) {
-		slot->state = FREE;
+		slot_state(s, slot, FREE);
 		return;
 	}
-	slot_take(slot, r->seq, SIGNING);
+	slot_take(s, slot, r->seq, SIGNING);
 	slot->kind = r->sign == MACHINE_SIGN_TRIAL ? FROST_TRIAL : FROST_BATCH;
 	slot->statement = b->statement;
 	slot->since_ms = now_ms;
@@ -359,7 +366,7 @@ uint64_t sign_tick(struct sign *s, uint64_t now_ms)
 	uint64_t next = UINT64_MAX;
 
 	for (size_t i = 0; i < SLOTS; i++) {
-		if (s->slots[i].state == SIGNING) {
+		if (s->signing[i] != 0) {
 			uint64_t at = slot_tick(s, &s->slots[i], now_ms);
 
 			next = at < next ? at : next;
@@ -373,6 +380,6 @@ size_t sign_missing(const struct sign *s)
 	size_t n = 0;
 
 	for (size_t i = 0; i < SLOTS; i++)
-		n += s->slots[i].state == SIGNING;
+		n += s->signing[i];
 	return n;
 }
