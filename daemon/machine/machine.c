@@ -132,7 +132,7 @@ bool machine_find(const struct machine *m, const uint8_t id[AP_ID_LEN], struct m
 {
 	const struct machine_state *state = &m->state;
 
-	/* draft {#retention}: "forgotten is what the floor says, whether or not it is still stored"
+	/* draft {#retention}: "forgotten, whether or not a replica still stores it"
 	 */
 	if (machine_retain_judge(&state->retain, state->time_ms, 0, ap_id_deadline(id)) ==
 	    MACHINE_FORGOTTEN)
@@ -316,7 +316,7 @@ static void conclude(struct machine *m, struct machine_result *result)
 		result->key_changed = true;
 	}
 	result->epoch = state->key.epoch;
-	/* draft {#sets}: "batches without leaves are not signed: refilling a pool must not drain
+	/* draft {#sets}: "Batches without leaves are not signed: refilling a pool must not drain
 	 * it" */
 	if (result->sign != MACHINE_SIGN_NOTHING)
 		result->n_sets = machine_sets_take(m->funcs.sha256, m->conf.n, state->pools,

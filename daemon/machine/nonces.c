@@ -47,8 +47,9 @@ static bool is_repeating(const struct machine_nonces *p, uint32_t held, const ap
 }
 
 /*
- * draft {#nonces}: "boot lower: no effect; equal: first is the counter expected next; higher: first
- * is 0, and all older entries are void"
+ * draft {#nonces}: "boot lower than the member's pool has: no effect; equal: `first` is the counter
+ * expected next, and there is at least one pair; higher: `first` is 0, and all older entries are
+ * void"
  */
 bool machine_nonces_add(struct machine_nonces *p, const ap_nonces *op)
 {

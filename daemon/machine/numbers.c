@@ -29,7 +29,8 @@ static void shift(struct machine_numbers *n, uint64_t by)
 	}
 }
 
-/* draft {#bundles}: "a bundle is void if its start is below the relay's, or its number executed" */
+/* draft {#bundles}: "A bundle is void if its start is lower than the highest start executed of its
+ * relay, or if its number was executed" */
 bool machine_numbers_take(struct machine_numbers *n, uint64_t start, uint64_t counter)
 {
 	if (start < n->start)

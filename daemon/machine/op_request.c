@@ -45,7 +45,8 @@ static int propose_get(ap_propose *propose, ap_bytes octets)
 	return 0;
 }
 
-/* draft {#descriptor}: "a descriptor belongs to the instance whose id it gives" */
+/* draft {#request}: "It carries a descriptor, which does not decode: BadDescriptor; is not valid:
+ * BadTerms; whose id is another one: WrongId" */
 static int descriptor_get(const struct machine *m, struct ask *ask)
 {
 	uint8_t id[AP_ID_LEN];
@@ -95,7 +96,7 @@ static void vote(struct machine *m, struct machine_run *run, const struct ask *a
 	machine_tally_vote(&tally, ask->propose.party, true, ask->propose.value);
 	verdict = machine_tally_judge(&tally, false);
 	ASSERT(verdict.status == AP_STATUS_DECIDED);
-	/* draft {#capacity}: "each relay fills one n-th" */
+	/* draft {#capacity}: "Each relay's instances fill at most capacity / n" */
 	if (!machine_retain_add(&m->state.retain, run->relay, m->conf.capacity / m->conf.n,
 				terms->deadline)) {
 		machine_refuse(run, ask->id, AGREE_ECAPACITY);
@@ -120,7 +121,8 @@ static void observe(struct machine *m, struct machine_run *run, const struct ask
 	machine_answer(m, run, ask->id, &outcome);
 }
 
-/* draft {#absence}: "undecided at F < D <= T is ABORTED(deadline); its sequence is 0, its time D"
+/* draft {#absence}: "undecided at F < D <= T is ABORTED (deadline), for which no state is kept:
+ * its sequence is 0 and its time D"
  */
 static void abort_ended(struct machine *m, struct machine_run *run, const struct ask *ask)
 {
@@ -156,7 +158,8 @@ static void execute(struct machine *m, struct machine_run *run, const struct ask
 	}
 }
 
-/* draft {#absence}: "a vote without descriptor is answered from the record, if there is one" */
+/* draft {#request}: "Without a descriptor: OBSERVE as a read; a vote gets the stored final outcome,
+ * else NoDescriptor" */
 static void execute_bare(struct machine *m, struct machine_run *run, const struct ask *ask)
 {
 	struct machine_final final;

@@ -27,7 +27,7 @@ void machine_retain_advance(struct machine_retain *r, uint64_t time_ms, uint64_t
 	uint64_t floor_ms = time_ms > retention_ms ? time_ms - retention_ms : 0;
 	uint64_t bucket = machine_retain_low(r), low;
 
-	if (floor_ms <= r->floor_ms) /* draft {#retention}: "the floor never sinks" */
+	if (floor_ms <= r->floor_ms) /* draft {#retention}: "The floor F never sinks" */
 		return;
 	r->floor_ms = floor_ms;
 	low = machine_retain_low(r);

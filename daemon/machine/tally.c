@@ -92,7 +92,8 @@ struct machine_verdict machine_tally_judge(const struct machine_tally *t, bool e
 		v.value = t->value[best];
 	} else if (support + missing < t->k) {
 		v.status = AP_STATUS_ABORTED;
-		/* draft {#tally}: "vetoed if the vetoes alone suffice, else split" */
+		/* draft {#tally}: "VETOED if the parties that have not vetoed are fewer than
+		 * k, else SPLIT" */
 		v.reason = t->parties - vetoes < t->k ? AP_REASON_VETOED : AP_REASON_SPLIT;
 	} else if (ended) {
 		v.status = AP_STATUS_ABORTED;
