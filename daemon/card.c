@@ -11,7 +11,7 @@
 #define MAGIC_LEN (sizeof MAGIC - 1)
 #define SIG_TEXT  86 /* characters of base64url */
 
-/* What the signature is over: draft {#network-file}. Returns its length. */
+/* What the signature is over: draft {#cards}. Returns its length. */
 static size_t signed_octets(uint8_t out[AP_TAG_LEN + CARD_TEXT_MAX], const char *fields, size_t len)
 {
 	ap_tag(out, "agree1-card");

@@ -1,7 +1,7 @@
 /*
  * A member's card: one line by which an operator tells the others about a new replica, signed with
  * its identity key, so that a mistyped one is found out and nobody can enter a key that is not
- * theirs. draft {#network-file}
+ * theirs. draft {#cards}
  *
  *	agree-card1 NAME KEY ADDRESS#PORT ADDRESS#PORT SIGNATURE
  *

@@ -34,6 +34,7 @@ static struct {
 	unsigned verbosity;
 	uint64_t (*now_ms)(void *);
 	void *now_arg;
+	uint64_t ticked_ms;
 	/* Apart, so that a flood of different lines does not make its format forgotten. */
 	struct slot lines[LINES];
 	struct slot formats[FORMATS];
@@ -240,6 +241,7 @@ void log_tick(void)
 {
 	uint64_t now = now_ms();
 
+	it.ticked_ms = now;
 	slots_tick(it.lines, LINES, now);
 	slots_tick(it.formats, FORMATS, now);
 }
@@ -267,6 +269,8 @@ void log_say(enum log_level level, const char *format, ...)
 	va_end(args);
 	ap_text_init(&t, line, sizeof line);
 	line_clean(&t, raw);
+	if (now_ms() - it.ticked_ms >= MINUTE_MS)
+		log_tick();
 	if (!is_held_back(key_of(&format, sizeof format, level), key_of(line, strlen(line), level),
 			  line))
 		line_out(level, line);

@@ -43,7 +43,8 @@ int log_reopen(struct ap_text *why);
 void log_close(void);
 void log_verbosity(unsigned verbosity);
 unsigned log_verbosity_now(void);
-/* Says what was held back in minutes that are over; call it about once a minute. */
+/* Says what was held back in minutes that are over. Messages do that too; a program that may fall
+ * silent calls it about once a minute. */
 void log_tick(void);
 
 bool log_is_on(enum log_level level);
