@@ -295,12 +295,12 @@ static void includes_are_read_in_their_place(void **state)
 	(void)state;
 	assert_int_equal(mkdir(path_of("d"), 0700), 0);
 	store("d/b.conf", "limits:\n\ttcp-idle: 8\n");
-	store("d/a.conf", "nsid: here\nlimits:\n\twait-max: 9\n");
+	store("d/a.conf", "nsid: here\nlimits:\n\tpending-max: 9\n");
 	accepted("server:\n\tverbosity: 2\n\tinclude: \"d/*.conf\"\n\thide-version: yes\n"
 		 "include: none/*.conf\n");
 	assert_string_equal(conf.nsid, "here"); /* begins in the section of its include: */
 	assert_int_equal(conf.tcp_idle, 8);
-	assert_int_equal(conf.wait_max, 9);
+	assert_int_equal(conf.pending_max, 9);
 	assert_true(conf.hide_version); /* whose section comes back behind it */
 }
 
