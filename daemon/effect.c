@@ -172,6 +172,24 @@ bool effect_running(struct run *r, uint64_t seq, uint8_t out[32])
 
 /* ---- proposals and votes ---- */
 
+/* The own signature on a proposal or a vote on one: a replica makes one of the two in a view. */
+static void own_signature(struct run *r, const ap_proposal *p, bool proposes, uint8_t sig[64])
+{
+	size_t at = p->seq % RUN_WINDOW;
+
+	if (r->signed_by_us[at].seq != p->seq || r->signed_by_us[at].view != p->view ||
+	    r->signed_by_us[at].incarnation != p->incarnation ||
+	    memcmp(r->signed_by_us[at].batch, p->batch.octets, 32) != 0) {
+		sign_proposal(r->secret, r->net.genesis, proposes ? "agree1-preprep" : "agree1-prepare",
+			      p, r->signed_by_us[at].sig);
+		r->signed_by_us[at].seq = p->seq;
+		r->signed_by_us[at].view = p->view;
+		r->signed_by_us[at].incarnation = p->incarnation;
+		memcpy(r->signed_by_us[at].batch, p->batch.octets, 32);
+	}
+	memcpy(sig, r->signed_by_us[at].sig, 64);
+}
+
 /* The header of a PRE-PREPARE and its primary's signature, made here if this is the primary. */
 static size_t proposal_head(struct run *r, const struct pbft_slot_view *s, uint8_t out[])
 {
@@ -181,7 +199,7 @@ static size_t proposal_head(struct run *r, const struct pbft_slot_view *s, uint8
 
 	record_proposal_of(&p, s, s->primary);
 	if (s->primary == r->self)
-		sign_proposal(r->secret, r->net.genesis, "agree1-preprep", &p, sig.octets);
+		own_signature(r, &p, true, sig.octets);
 	else
 		memcpy(sig.octets, s->cert->pre_prepare_sig, 64);
 	ap_writer_init(&w, out, AP_MAX_proposal + 64);
@@ -219,9 +237,9 @@ static void write_prepared(struct run *r, const struct pbft_effect *e)
 	/* own signatures are not kept by the core: Ed25519 makes the same ones again */
 	record_proposal_of(&p, &s, r->self);
 	if (s.primary == r->self)
-		sign_proposal(r->secret, r->net.genesis, "agree1-preprep", &p, cert.pre_prepare_sig);
+		own_signature(r, &p, true, cert.pre_prepare_sig);
 	else if ((cert.who >> (r->self - 1) & 1) != 0)
-		sign_proposal(r->secret, r->net.genesis, "agree1-prepare", &p, cert.sig[r->self - 1]);
+		own_signature(r, &p, false, cert.sig[r->self - 1]);
 	s.cert = &cert;
 	write_record(r, RECORD_PREPARED, s.seq,
 		     (struct iovec[]){part(octets, record_prepared(octets, &s))}, 1, false,
@@ -324,7 +342,7 @@ static void send_prepare(struct run *r, const struct pbft_effect *e)
 	ap_prepare m;
 
 	record_proposal_of(&m.proposal, &e->u.slot, r->self);
-	sign_proposal(r->secret, r->net.genesis, "agree1-prepare", &m.proposal, m.sig.octets);
+	own_signature(r, &m.proposal, false, m.sig.octets);
 	ap_writer_init(&w, octets, sizeof(octets));
 	ap_prepare_put(&w, &m);
 	send_layout(r, e->to, AP_MESSAGE_prepare, &w);
@@ -432,7 +450,7 @@ static void execute(struct run *r, const struct pbft_effect *e)
 
 static void stable(struct run *r, const struct pbft_effect *e)
 {
-	index_stable(r->index, e->u.stable.seq, machine_floor(r->machine));
+	index_stable(r->index, e->u.stable.seq);
 	if (index_error(r->index) != NULL)
 		run_fail(r, index_error(r->index));
 }

@@ -59,18 +59,23 @@ static void snapshot(struct run *r, uint64_t seq)
 	if (n == 0)
 		run_fail(r, "the state does not fit its buffer: report this");
 	else
-		index_snapshot(r->index, seq, r->snapshot, n);
+		index_snapshot(r->index, seq, machine_floor(r->machine), r->snapshot, n);
 }
 
-static void answer_own(struct run *r, size_t n_bundles)
+/* Were there any? Then a client waits here. */
+static bool answer_own(struct run *r, size_t n_bundles)
 {
 	struct relay *relay = clients_relay(r->clients);
+	bool own = false;
 
 	for (size_t i = 0; i < n_bundles; i++) {
 		if (r->bundles[i].relay == r->self && r->bundles[i].start == r->boot &&
-		    r->result.executed_bundles[i] != 0)
+		    r->result.executed_bundles[i] != 0) {
 			relay_executed(relay, r->bundles[i].counter, i, &r->result, run_now());
+			own = true;
+		}
 	}
+	return own;
 }
 
 void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_bytes octets, bool live)
@@ -83,8 +88,10 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 	index_begin(r->index, seq);
 	machine_apply(r->machine, &batch, &r->result);
 	index_end(r->index, &r->result);
-	if (index_error(r->index) != NULL)
-		run_fail(r, index_error(r->index));
+	if (index_error(r->index) != NULL) {
+		run_fail(r, index_error(r->index)); /* no answer, no share: the state may be wrong */
+		return;
+	}
 	remember_running(r, seq);
 	r->batches++;
 	r->requests += r->result.n_entries;
@@ -92,8 +99,7 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 		snapshot(r, seq);
 	if (!live)
 		return;
-	answer_own(r, batch.n_bundles);
-	sign_executed(r->sign, &r->result, run_now());
+	sign_executed(r->sign, &r->result, answer_own(r, batch.n_bundles), run_now());
 	if (r->result.key_changed || r->result.pools_changed || r->result.n_sets > 0)
 		execute_keygen(r);
 	r->executed = (struct pbft_event){.kind = PBFT_EV_EXECUTED};

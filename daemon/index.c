@@ -21,7 +21,7 @@ enum {
 };
 
 struct snapshot {
-	uint64_t seq;
+	uint64_t seq, floor_ms;
 	uint8_t *octets;
 	size_t len;
 };
@@ -38,7 +38,7 @@ struct index {
 	struct block **blocks;
 	size_t n_blocks, blocks_cap;
 	struct snapshot snapshots[SNAPSHOTS];
-	uint64_t stable_seq, stable_floor; /* asked for, not yet started */
+	uint64_t stable_seq; /* asked for, not yet started */
 	uint64_t merged_seq;
 	uint8_t *merged_snapshot;
 	size_t merged_len;
@@ -414,7 +414,8 @@ enum index_found index_answer(struct index *x, const uint8_t id[AP_ID_LEN], ap_a
 
 /* ---- merging ---- */
 
-void index_snapshot(struct index *x, uint64_t seq, const uint8_t *octets, size_t len)
+void index_snapshot(struct index *x, uint64_t seq, uint64_t floor_ms, const uint8_t *octets,
+		    size_t len)
 {
 	struct snapshot *s = &x->snapshots[0];
 
@@ -429,6 +430,7 @@ void index_snapshot(struct index *x, uint64_t seq, const uint8_t *octets, size_t
 	memcpy(s->octets, octets, len);
 	s->len = len;
 	s->seq = seq;
+	s->floor_ms = floor_ms;
 }
 
 static struct snapshot *snapshot_of(struct index *x, uint64_t seq)
@@ -480,7 +482,7 @@ static struct merge_job *job_new(struct index *x, struct snapshot *s)
 	if (job == NULL)
 		return NULL;
 	job->seq = s->seq;
-	job->floor_ms = x->stable_floor;
+	job->floor_ms = s->floor_ms;
 	job->horizon_ms = x->conf.horizon_ms;
 	job->items = calloc(x->table_used + 1, sizeof(*job->items));
 	job->blocks = calloc(x->n_blocks + 1, sizeof(*job->blocks));
@@ -508,12 +510,11 @@ static void merge_next(struct index *x)
 		merge_job_free(job);
 }
 
-void index_stable(struct index *x, uint64_t seq, uint64_t floor_ms)
+void index_stable(struct index *x, uint64_t seq)
 {
 	if (seq <= x->merged_seq)
 		return;
 	x->stable_seq = seq;
-	x->stable_floor = floor_ms;
 	merge_next(x);
 }
 

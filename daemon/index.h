@@ -67,10 +67,11 @@ enum index_found {
  * signature is missing (INDEX_UNSIGNED; 0: of none that is still known). */
 enum index_found index_answer(struct index *, const uint8_t id[AP_ID_LEN], ap_agree *out, uint64_t *seq);
 
-/* Keeps the machine's octets after checkpoint `seq`; copies. */
-void index_snapshot(struct index *, uint64_t seq, const uint8_t *octets, size_t len);
-/* Checkpoint `seq` is stable: starts the merge of everything up to there; outcomes with D <= floor go. */
-void index_stable(struct index *, uint64_t seq, uint64_t floor_ms);
+/* Keeps the machine's octets after checkpoint `seq`, and its floor F there; copies. */
+void index_snapshot(struct index *, uint64_t seq, uint64_t floor_ms, const uint8_t *octets, size_t len);
+/* Checkpoint `seq` is stable: starts the merge of everything up to there. Outcomes with D <= F go; F is that of the
+ * checkpoint: a batch behind it, which a restart executes again, may have seen what a later F forgets. */
+void index_stable(struct index *, uint64_t seq);
 int index_fd(const struct index *);           /* an eventfd; readable: call index_poll() */
 uint64_t index_poll(struct index *);          /* what is merged now, see index_merged() */
 

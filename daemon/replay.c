@@ -340,7 +340,7 @@ static void finish(struct replay *p, const struct journal_report *report)
 	for (const struct signature *s = p->signatures; s != NULL; s = s->next)
 		index_signed(p->r->index, s->seq, s->sig);
 	if (p->base.stable > p->merged)
-		index_stable(p->r->index, p->base.stable, machine_floor(p->r->machine));
+		index_stable(p->r->index, p->base.stable);
 	log_say(LOG_L_INFO, "restored executed=%llu stable=%llu merged=%llu records=%llu cut=%llu",
 		(unsigned long long)p->base.executed, (unsigned long long)p->base.stable,
 		(unsigned long long)p->merged, (unsigned long long)report->records,
