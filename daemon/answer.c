@@ -44,6 +44,7 @@ uint16_t answers_rcode(int refusal)
 {
 	switch (refusal) {
 	case AGREE_EFORM:
+	case AGREE_EDESCRIPTOR:
 		return AP_RCODE_FORMERR;
 	case AGREE_EORDER:
 	case AGREE_EDISK:
@@ -82,6 +83,8 @@ static void reply_begin(struct ap_dns_writer *d, const struct asker *asker, uint
 	}
 	if (asker->edns)
 		ap_dns_edns(d, edns);
+	if (asker->opcode == AP_OPCODE_QUERY)
+		ap_dns_flag(d, AP_FLAG_AA);
 }
 
 static size_t reply_end(struct answers *a, struct ap_dns_writer *d)
@@ -91,25 +94,35 @@ static size_t reply_end(struct answers *a, struct ap_dns_writer *d)
 	return ap_dns_end(d);
 }
 
+static void ede_of(struct ap_edns_out *edns, char text[AP_EDE_TEXT_MAX + 1], int why,
+		   const char *detail)
+{
+	const struct ap_error *row = ap_error_find(why);
+
+	if (why == 0 || row->ede == 0)
+		return;
+	edns->has_ede = true;
+	edns->ede = row->ede;
+	snprintf(text, AP_EDE_TEXT_MAX + 1, "%s%s%s", detail != NULL ? detail : "",
+		 detail != NULL ? ": " : "", row->text);
+	edns->ede_text = text;
+}
+
 /* An error, with what to do about it where the client can read that. */
 static size_t reply_error(struct answers *a, const struct asker *asker, uint16_t rcode, int why,
 			  const char *detail, uint8_t *out)
 {
-	const struct ap_error *row = ap_error_find(why);
+	char text[AP_EDE_TEXT_MAX + 1];
 	struct ap_edns_out edns;
 	struct ap_dns_writer d;
-	char text[AP_EDE_TEXT_MAX + 1];
 
 	edns_of(a, asker, &edns);
-	if (why != 0 && row->ede != 0) {
-		edns.has_ede = true;
-		edns.ede = row->ede;
-		snprintf(text, sizeof(text), "%s%s%s", detail != NULL ? detail : "",
-			 detail != NULL ? ": " : "", row->text);
-		edns.ede_text = text;
-	}
+	ede_of(&edns, text, why, detail);
 	reply_begin(&d, asker, out, &edns);
 	ap_dns_rcode(&d, rcode);
+	/* draft {#cookies}: without a cookie there is still TCP, where the address is known */
+	if (rcode == AP_RCODE_REFUSED && why == AGREE_ERATE && !asker->tcp)
+		ap_dns_flag(&d, AP_FLAG_TC);
 	return reply_end(a, &d);
 }
 
@@ -120,35 +133,50 @@ static size_t refuse(const struct ask *k, uint16_t rcode, int why, const char *d
 
 /* ---- outcomes ---- */
 
+/* draft {#presentation}: one string for each, where it applies. */
+static void txt_string(struct ap_text *t, unsigned which, const ap_outcome *o)
+{
+	switch (which) {
+	case 0:
+		ap_text_addf(t, "outcome=%s", ap_status_name(o->status));
+		break;
+	case 1:
+		if (o->reason != AP_REASON_NONE)
+			ap_text_addf(t, "reason=%s", ap_reason_name(o->reason));
+		break;
+	case 2:
+		if (o->status == AP_STATUS_DECIDED) {
+			ap_text_add(t, "value=");
+			ap_text_hostile(t, o->value.data, o->value.len, AP_TEXT_WHOLE);
+		}
+		break;
+	case 3:
+		ap_text_addf(t, "sequence=%llu", (unsigned long long)o->sequence);
+		break;
+	default:
+		ap_text_add(t, "time=");
+		ap_text_time(t, o->time);
+	}
+}
+
 static void txt_outcome(struct ap_writer *w, const ap_outcome *o)
 {
-	char text[256];
-	struct ap_text t;
-	size_t i;
+	for (unsigned i = 0; i < 5; i++) {
+		char text[256];
+		struct ap_text t;
 
-	for (i = 0; i < 4; i++) {
 		ap_text_init(&t, text, sizeof(text));
-		if (i == 0) {
-			ap_text_addf(&t, "outcome=%s", ap_status_name(o->status));
-		} else if (i == 1 && o->status == AP_STATUS_DECIDED) {
-			ap_text_add(&t, "value=");
-			ap_text_hostile(&t, o->value.data, o->value.len, AP_TEXT_WHOLE);
-		} else if (i == 2) {
-			ap_text_addf(&t, "sequence=%llu", (unsigned long long)o->sequence);
-		} else if (i == 3) {
-			ap_text_add(&t, "time=");
-			ap_text_time(&t, o->time);
-		}
+		txt_string(&t, i, o);
 		if (ap_text_len(&t) > 0)
 			ap_value_put(w, &(ap_value){(const uint8_t *)text, ap_text_len(&t)});
 	}
 }
 
-/* A final outcome read by QUERY may be kept for what is left of its retention; nothing else may. */
+/* A final outcome read by QUERY may be kept for what is left of its retention, by the batch time; nothing else may. */
 static uint32_t outcome_ttl(const struct answers *a, const struct asker *asker,
 			    const uint8_t id[AP_ID_LEN], const ap_outcome *o)
 {
-	uint64_t now = (uint64_t)time(NULL), end;
+	uint64_t now = machine_time(a->conf.machine) / 1000, end;
 
 	if (asker->opcode != AP_OPCODE_QUERY || !ap_outcome_is_final(o))
 		return 0;
@@ -177,8 +205,6 @@ static size_t reply_outcome(struct answers *a, const struct asker *asker, const 
 
 	edns_of(a, asker, &edns);
 	reply_begin(&d, asker, out, &edns);
-	if (asker->opcode == AP_OPCODE_QUERY)
-		ap_dns_flag(&d, AP_FLAG_AA);
 	if (stands_otherwise(asker, &agree->outcome))
 		ap_dns_rcode(&d, AP_RCODE_YXRRSET);
 	if (asker->opcode == AP_OPCODE_UPDATE) {
@@ -235,7 +261,7 @@ static size_t order(const struct ask *k, uint8_t kind, const uint8_t *op, size_t
 
 	if (!k->trusted && !limit_take(&a->cookieless, now)) {
 		if (k->asker->has_cookie)
-			return refuse(k, AP_RCODE_BADCOOKIE, 0, NULL);
+			return refuse(k, AP_RCODE_BADCOOKIE, AGREE_ERATE, NULL);
 		return refuse(k, AP_RCODE_REFUSED, AGREE_ERATE, NULL);
 	}
 	a->info.cookieless += !k->trusted;
@@ -268,6 +294,7 @@ static size_t read_instance(const struct ask *k, const uint8_t id[AP_ID_LEN])
 static size_t own_names(const struct ask *k)
 {
 	struct answers *a = k->a;
+	char text[AP_EDE_TEXT_MAX + 1];
 	struct ap_edns_out edns;
 	struct ap_dns_writer d;
 
@@ -275,6 +302,12 @@ static size_t own_names(const struct ask *k)
 	reply_begin(&d, k->asker, k->out, &edns);
 	if (!zone_answer(a->zone, a->conf.machine, k->m, &d))
 		return refuse(k, AP_RCODE_SERVFAIL, AGREE_EFORMING, NULL);
+	if (d.rcode != AP_RCODE_NXDOMAIN)
+		return reply_end(a, &d);
+	/* once more, with room for the reason */
+	ede_of(&edns, text, AGREE_ENAME, NULL);
+	reply_begin(&d, k->asker, k->out, &edns);
+	zone_answer(a->zone, a->conf.machine, k->m, &d);
 	return reply_end(a, &d);
 }
 
@@ -286,7 +319,6 @@ static size_t nodata(const struct ask *k)
 
 	edns_of(k->a, k->asker, &edns);
 	reply_begin(&d, k->asker, k->out, &edns);
-	ap_dns_flag(&d, AP_FLAG_AA);
 	zone_soa(k->a->zone, k->a->conf.machine, AP_AUTHORITY, &d);
 	return reply_end(k->a, &d);
 }
@@ -311,7 +343,6 @@ static size_t chaos(const struct ask *k)
 		return refuse(k, AP_RCODE_REFUSED, AGREE_ENAME, NULL);
 	edns_of(k->a, k->asker, &edns);
 	reply_begin(&d, k->asker, k->out, &edns);
-	ap_dns_flag(&d, AP_FLAG_AA);
 	ap_value_put(ap_dns_rr_begin(&d, AP_ANSWER, &k->m->qname, AP_RR_TXT, AP_CLASS_CH, 0),
 		     &(ap_value){(const uint8_t *)text, strlen(text)});
 	ap_dns_rr_end(&d);
@@ -404,7 +435,7 @@ static const struct ap_rr *find_proposal(const struct ask *k, struct ap_name *ow
 		if (rr->section != AP_PREREQUISITE)
 			continue;
 		ap_dns_owner(k->m, rr, &other);
-		if (rr->class != AP_CLASS_NONE || rr->type != AP_RR_AGREE || !ap_name_equal(owner, &other))
+		if (k->asker->nxrrset || rr->class != AP_CLASS_NONE || rr->type != AP_RR_AGREE || !ap_name_equal(owner, &other))
 			return NULL;
 		k->asker->nxrrset = true;
 	}
@@ -419,6 +450,7 @@ static int proposal_check(const struct ask *k, const struct ap_rr *rr, const uin
 	ap_propose *p = &a->propose;
 	uint8_t right[AP_ID_LEN];
 	struct ap_reader r;
+	int why;
 
 	ap_reader_init(&r, rr->rdata.data, rr->rdata.len);
 	ap_propose_get(&r, p);
@@ -429,8 +461,9 @@ static int proposal_check(const struct ask *k, const struct ap_rr *rr, const uin
 		return AGREE_EVERB;
 	if (p->descriptor.len == 0)
 		return 0; /* the machine knows whether one is needed */
-	if (ap_descriptor_parse(&a->descriptor, p->descriptor, detail) != 0)
-		return AGREE_EBADTERMS;
+	why = ap_descriptor_parse(&a->descriptor, p->descriptor, detail);
+	if (why != 0)
+		return why;
 	if (!ap_instance_id(ap_sha256, right, machine_key(a->conf.machine)->pk,
 			    &a->descriptor.terms) ||
 	    memcmp(right, id, AP_ID_LEN) != 0)
@@ -555,10 +588,13 @@ static void asker_fill(struct answers *a, const struct ap_dns *m, size_t len, st
 
 static size_t badkey(const struct ask *k)
 {
+	char text[AP_EDE_TEXT_MAX + 1];
 	struct ap_edns_out edns;
 	struct ap_dns_writer d;
 
 	edns_of(k->a, k->asker, &edns);
+	if (k->asker->limit >= AP_UDP_MAX) /* else the TSIG record needs the room */
+		ede_of(&edns, text, AGREE_ETSIG, NULL);
 	reply_begin(&d, k->asker, k->out, &edns);
 	k->a->info.rcodes[AP_RCODE_NOTAUTH]++;
 	return ap_dns_end_badkey(&d, k->m);
@@ -577,6 +613,18 @@ static size_t too_big(const struct ask *k)
 	return reply_end(k->a, &d);
 }
 
+static int why_of(int rcode)
+{
+	switch (rcode) {
+	case AP_RCODE_FORMERR:
+		return AGREE_EFORM;
+	case AP_RCODE_REFUSED:
+		return AGREE_EREFUSED;
+	default:
+		return 0;
+	}
+}
+
 size_t answers_request(struct answers *a, const uint8_t *wire, size_t len, bool cut,
 		       struct asker *asker, uint8_t *out)
 {
@@ -591,8 +639,7 @@ size_t answers_request(struct answers *a, const uint8_t *wire, size_t len, bool 
 	if (cut)
 		return too_big(&k);
 	if (rcode != 0)
-		return refuse(&k, (uint16_t)rcode, rcode == AP_RCODE_FORMERR ? AGREE_EFORM : 0,
-			      a->request.bad);
+		return refuse(&k, (uint16_t)rcode, why_of(rcode), a->request.bad);
 	if (a->request.has_tsig)
 		return badkey(&k);
 	return a->request.opcode == AP_OPCODE_UPDATE ? update(&k) : query(&k);

@@ -10,7 +10,7 @@
 #include "libproto/agree_errors.h"
 
 enum {
-	GIVE_UP_MS = 4000, /* SERVFAIL before stock tools ask again for the last time */
+	GIVE_UP_MS = 2000, /* draft {#transport}: answered within two seconds, or SERVFAIL */
 	AGAIN_MS = 1000,   /* executed, and no signature: the question is ordered once more */
 };
 

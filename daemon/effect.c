@@ -208,6 +208,16 @@ static size_t proposal_head(struct run *r, const struct pbft_slot_view *s, uint8
 	return ap_writer_len(&w);
 }
 
+/* The own PREPARE leaves when this write is durable: its signature is made while the disk works. */
+static void sign_ahead(struct run *r, const struct pbft_slot_view *s)
+{
+	uint8_t sig[64];
+	ap_proposal p;
+
+	record_proposal_of(&p, s, r->self);
+	own_signature(r, &p, false, sig);
+}
+
 static void write_proposal(struct run *r, const struct pbft_effect *e)
 {
 	const struct pbft_slot_view *s = &e->u.slot;
@@ -225,6 +235,8 @@ static void write_proposal(struct run *r, const struct pbft_effect *e)
 	write_record(r, RECORD_PROPOSAL, s->seq,
 		     (struct iovec[]){part(head, n), part(body->octets, body->len)}, 2, false,
 		     e->token);
+	if (s->primary != r->self)
+		sign_ahead(r, s);
 }
 
 static void write_prepared(struct run *r, const struct pbft_effect *e)

@@ -29,7 +29,10 @@ struct keygen {
 	bool has_ek, loaded, published;
 	uint8_t ek[32];
 	uint64_t boot;     /* run number */
-	uint64_t made;     /* own nonce counters given out in this run */
+	uint64_t sent;     /* own nonce counters given out in this run */
+	uint32_t stocked;  /* commitments made and not yet given out: */
+	uint64_t stock_first;
+	ap_commitment stock[FROST_COMMIT_MAX];
 	uint64_t probe_ms; /* 0: none planned */
 };
 
@@ -371,34 +374,54 @@ static int load(struct keygen *k, const struct machine_key *key, struct disk_err
 	return files_wipe(k->dir, ENCKEY_FILE, why);
 }
 
+/* Pairs for the next NONCES are made one by one while there is nothing else to do, so that no request waits for 64. */
+static bool stock_up(struct keygen *k, uint32_t want)
+{
+	while (k->stocked < want) {
+		struct frost_nonces made;
+
+		if (frost_commit(k->conf.frost, 1, &made) != 0)
+			return false;
+		if (k->stocked == 0)
+			k->stock_first = made.first;
+		memcpy(k->stock[k->stocked].hiding.octets, made.pair[0].hiding, 32);
+		memcpy(k->stock[k->stocked].binding.octets, made.pair[0].binding, 32);
+		k->stocked++;
+	}
+	return true;
+}
+
+bool keygen_idle(struct keygen *k)
+{
+	return k->loaded && k->stocked < FROST_COMMIT_MAX && stock_up(k, k->stocked + 1);
+}
+
 /* One NONCES at a time, when the pairs that are left, ordered or on their way, run low. */
 static void refill(struct keygen *k, const struct machine *m, const struct machine_key *key)
 {
-	static struct frost_nonces made; /* public commitments */
 	struct machine_pool_info pool;
 	uint8_t body[OP_MAX];
 	struct ap_writer w;
 	ap_nonces op;
 
 	machine_pool(m, k->conf.self, &pool);
-	if (pool.boot == k->boot && pool.next < k->made)
+	if (pool.boot == k->boot && pool.next < k->sent)
 		return; /* the last one is not ordered yet */
-	if (k->made > 0 && pool.boot != k->boot)
+	if (k->sent > 0 && pool.boot != k->boot)
 		return;
 	if (pool.boot == k->boot && pool.left >= POOL_LOW)
 		return;
-	if (frost_commit(k->conf.frost, FROST_COMMIT_MAX, &made) != 0)
+	stock_up(k, FROST_COMMIT_MAX);
+	if (k->stocked == 0)
 		return;
 	memset(&op, 0, sizeof(op));
 	op.epoch = key->epoch;
-	op.boot = made.boot;
-	op.first = made.first;
-	op.n_pairs = (ap_u8)made.count;
-	for (uint32_t i = 0; i < made.count; i++) {
-		memcpy(op.pairs[i].hiding.octets, made.pair[i].hiding, 32);
-		memcpy(op.pairs[i].binding.octets, made.pair[i].binding, 32);
-	}
-	k->made = made.first + made.count;
+	op.boot = k->boot;
+	op.first = k->stock_first;
+	op.n_pairs = (ap_u8)k->stocked;
+	memcpy(op.pairs, k->stock, k->stocked * sizeof(op.pairs[0]));
+	k->sent = k->stock_first + k->stocked;
+	k->stocked = 0;
 	ap_writer_init(&w, body, sizeof(body));
 	ap_nonces_put(&w, &op);
 	k->conf.submit(k->conf.arg, AP_OP_nonces, body, ap_writer_len(&w));

@@ -36,6 +36,9 @@ void keygen_boot(struct keygen *, uint64_t boot);
  * 0, or DISK_E* and its sentence: a file could not be written: stop. */
 int keygen_step(struct keygen *, const struct machine *, uint64_t now_ms, struct disk_error *why);
 
+/* Nothing to do? Then one pair of nonces for the next NONCES: true if one was made. */
+bool keygen_idle(struct keygen *);
+
 /* A group signature was verified: the key works. Writes group.pub the first time. As keygen_step(). */
 int keygen_proven(struct keygen *, struct disk_error *why);
 

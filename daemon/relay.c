@@ -132,8 +132,9 @@ static uint64_t siphash64(const struct relay *r, const void *octets, size_t len)
 	return v;
 }
 
-/* Over what makes an asker the same one: address and port, or connection, and the message's id. */
-static uint64_t hash_of(const struct relay *r, const struct asker *a, const uint8_t *op, size_t len)
+/* Over what makes an asker the same one, address and port and the message's id, and what it asks. */
+static uint64_t hash_of(const struct relay *r, const struct asker *a, uint8_t kind,
+			const uint8_t *op, size_t len)
 {
 	uint8_t who[sizeof(a->peer) + 16] = {0};
 	uint64_t parts[2];
@@ -141,9 +142,8 @@ static uint64_t hash_of(const struct relay *r, const struct asker *a, const uint
 	memcpy(who, &a->peer, a->peer_len);
 	memcpy(who + sizeof(a->peer), &a->id, 2);
 	memcpy(who + sizeof(a->peer) + 2, &a->socket, 2);
-	memcpy(who + sizeof(a->peer) + 4, &a->generation, 4);
-	who[sizeof(a->peer) + 8] = a->tcp;
-	who[sizeof(a->peer) + 9] = a->txt;
+	who[sizeof(a->peer) + 8] = kind;
+	who[sizeof(a->peer) + 9] = (uint8_t)(a->txt << 1 | a->nxrrset);
 	parts[0] = siphash64(r, who, sizeof(who));
 	parts[1] = siphash64(r, op, len);
 	return siphash64(r, parts, sizeof(parts));
@@ -238,12 +238,13 @@ static void queue_add(struct relay *r, struct request *q)
 int relay_submit(struct relay *r, uint8_t kind, const uint8_t *op, size_t len,
 		 const uint8_t id[AP_ID_LEN], const struct asker *asker, uint64_t now_ms)
 {
-	uint64_t hash = hash_of(r, asker, op, len);
+	uint64_t hash = hash_of(r, asker, kind, op, len);
 	uint16_t prefix = prefix_of(r, asker);
-	struct request *q = find_equal(r, hash);
+	struct request *q;
 
-	if (q != NULL)
-		return 0; /* its answer will do for both */
+	/* a datagram that came twice; over TCP nothing does, and each message is owed an answer */
+	if (!asker->tcp && find_equal(r, hash) != NULL)
+		return 0;
 	if (r->total >= r->conf.pending_max)
 		return AGREE_EORDER;
 	if (r->prefixes[prefix] >= r->conf.prefix_max)
@@ -453,8 +454,11 @@ uint64_t relay_tick(struct relay *r, uint64_t now_ms)
 		} else if (due < wake) {
 			wake = due;
 		}
-		if (now_ms < give_up && now_ms < due && q->since_ms + r->conf.again_ms > now_ms)
+		if (now_ms < give_up && now_ms < due && q->since_ms + r->conf.again_ms > now_ms) {
+			if (q->since_ms + r->conf.again_ms < wake)
+				wake = q->since_ms + r->conf.again_ms;
 			break;
+		}
 	}
 	return wake;
 }

@@ -63,7 +63,7 @@ int relay_new(struct relay **, const struct relay_conf *);
 void relay_free(struct relay *);
 
 /* Takes one operation for ordering; op is an encoded body of kind AP_OP_request or AP_OP_read. An equal operation of an
- * equal asker that is outstanding is taken once. 0, AGREE_EORDER (pending_max), AGREE_ERATE (prefix_max), AGREE_ENOMEM,
+ * equal asker that is outstanding is taken once, if both came over UDP. 0, AGREE_EORDER (pending_max), AGREE_ERATE (prefix_max), AGREE_ENOMEM,
  * AGREE_ETOOBIG. */
 int relay_submit(struct relay *, uint8_t kind, const uint8_t *op, size_t len, const uint8_t id[AP_ID_LEN], const struct asker *,
 	uint64_t now_ms);

@@ -81,6 +81,11 @@ static bool bundle_known(void *arg, const uint8_t digest[32], ap_bytes octets)
 	       memcmp(body->octets, octets.data, octets.len) == 0;
 }
 
+static bool prepare_wanted(void *arg, const struct pbft_proposal *p)
+{
+	return pbft_wants_prepare(((const struct run *)arg)->pbft, p);
+}
+
 /* ---- the end of a turn: bundles filled, answers sent, timers set ---- */
 
 static size_t bundle_encode(struct run *r, size_t ops, uint64_t counter, struct pbft_bundle *b)
@@ -157,6 +162,16 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static bool is_idle(const struct run *r)
+{
+	struct relay_info relay;
+	struct pbft_info core;
+
+	pbft_info(r->pbft, &core);
+	relay_info(clients_relay(r->clients), &relay);
+	return relay.outstanding == 0 && core.in_flight == 0 && core.own == 0 && sign_missing(r->sign) == 0;
+}
+
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct run *r = arg;
@@ -173,6 +188,8 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 		fill(r);
 	clients_flush(r->clients);
 	set_timer(r, wake);
+	if (is_idle(r) && (sign_idle(r->sign, r->machine) || keygen_idle(r->keygen)))
+		event_active(r->turn, EV_TIMEOUT, 0);
 }
 
 static void wake(void *arg)
@@ -300,6 +317,8 @@ static bool on_core_frame(struct run *r, uint8_t from, uint8_t type, const uint8
 	ap_bytes body;
 
 	why = verify_frame(&r->verifier, from, type, octets, len, &ev, &r->batch, &body);
+	if (why == verify_idle)
+		return true;
 	if (why != NULL) {
 		log_say(LOG_L_DETAIL, "refused frame member=%u: %s", from, why);
 		return false;
@@ -617,6 +636,7 @@ int run_new(struct run **out, struct event_base *base, const struct conf *conf, 
 					.self = r->self,
 					.keys = (const uint8_t(*)[32])r->keys,
 					.known = bundle_known,
+					.wanted = prepare_wanted,
 					.arg = r};
 	memcpy(r->verifier.genesis, r->net.genesis, 32);
 	status = start(r, self, sockets, &disk);

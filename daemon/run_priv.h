@@ -75,6 +75,11 @@ struct run {
 		uint64_t seq;
 		uint8_t running[32];
 	} ring[RUN_RUNNING_RING];
+	/* own signatures of the open window: written and sent with the same one */
+	struct {
+		uint64_t view, seq, incarnation;
+		uint8_t batch[32], sig[64];
+	} signed_by_us[RUN_WINDOW];
 	/* scratch, so that the way of a batch allocates nothing */
 	bool executed_due;
 	struct pbft_event executed;

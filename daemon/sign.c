@@ -11,6 +11,7 @@
 
 enum {
 	SLOTS = 512,        /* batches whose signing may be under way or remembered for peers that ask */
+	LAZY_MS = 4,        /* nobody waits here: others go first */
 	GRACE_MS = 4,       /* how long the own set may lag behind the other one, when that is complete */
 	WANT_FIRST_MS = 150, /* then peers are asked for what is missing, */
 	WANT_LAST_MS = 4000, /* less and less often, until here */
@@ -35,6 +36,7 @@ struct slot {
 	int own; /* set that this replica is in, or -1 */
 	struct set sets[MACHINE_SETS_MAX];
 	uint64_t since_ms, want_ms, other_ms; /* want_ms: next time to ask, 0: given up */
+	uint64_t lazy_ms;                     /* shares are not added up before; 0: at once */
 	uint8_t sent; /* bit i: set i has a share of ours, kept for peers that ask: */
 	ap_share_body share[MACHINE_SETS_MAX];
 	/* before the batch is executed here */
@@ -47,6 +49,7 @@ struct slot {
 struct sign {
 	struct sign_conf conf;
 	uint64_t executed; /* highest */
+	uint64_t ahead;    /* sequence for which points were checked ahead */
 	uint16_t bad;      /* members whose share was wrong, said once */
 	uint8_t signing[SLOTS]; /* 1: that slot is SIGNING; apart from them, to be looked through at each turn */
 	struct slot slots[SLOTS];
@@ -81,6 +84,7 @@ static void slot_take(struct sign *s, struct slot *slot, uint64_t seq, enum stat
 	slot->early = 0;
 	slot->want_ms = 0;
 	slot->other_ms = 0;
+	slot->lazy_ms = 0;
 }
 
 int sign_new(struct sign **out, const struct sign_conf *conf)
@@ -154,6 +158,8 @@ static void aggregate(struct sign *s, struct slot *slot, struct set *set)
 /* The own set first: its session is made already. Another one only when the own lags. */
 static void try_sets(struct sign *s, struct slot *slot, uint64_t now_ms)
 {
+	if (now_ms < slot->lazy_ms)
+		return;
 	if (slot->own >= 0 && set_is_complete(&slot->sets[slot->own]))
 		aggregate(s, slot, &slot->sets[slot->own]);
 	for (int i = 0; i < slot->n_sets && slot->state == SIGNING; i++) {
@@ -308,7 +314,7 @@ static void take_early(struct slot *slot, uint16_t early, const ap_share_body sh
 	}
 }
 
-void sign_executed(struct sign *s, const struct machine_result *r, uint64_t now_ms)
+void sign_executed(struct sign *s, const struct machine_result *r, bool urgent, uint64_t now_ms)
 {
 	struct slot *slot = slot_at(s, r->seq);
 	bool was_early = slot->state == EARLY && slot->seq == r->seq;
@@ -326,6 +332,7 @@ void sign_executed(struct sign *s, const struct machine_result *r, uint64_t now_
 	slot->statement = b->statement;
 	slot->since_ms = now_ms;
 	slot->want_ms = now_ms + WANT_FIRST_MS;
+	slot->lazy_ms = urgent ? 0 : now_ms + LAZY_MS;
 	slot->n_sets = (uint8_t)r->n_sets;
 	for (int i = 0; i < slot->n_sets; i++)
 		set_copy(&slot->sets[i], &r->sets[i], r->epoch, (uint8_t)frost_public(s->conf.frost)->t);
@@ -344,8 +351,11 @@ static uint64_t slot_tick(struct sign *s, struct slot *slot, uint64_t now_ms)
 {
 	uint64_t next = UINT64_MAX;
 
-	if (slot->other_ms != 0 && now_ms >= slot->other_ms)
+	if ((slot->other_ms != 0 && now_ms >= slot->other_ms) ||
+	    (slot->lazy_ms != 0 && now_ms >= slot->lazy_ms)) {
+		slot->lazy_ms = 0;
 		try_sets(s, slot, now_ms);
+	}
 	if (slot->state != SIGNING)
 		return UINT64_MAX;
 	if (slot->want_ms != 0 && now_ms >= slot->want_ms) {
@@ -358,6 +368,8 @@ static uint64_t slot_tick(struct sign *s, struct slot *slot, uint64_t now_ms)
 		next = slot->want_ms;
 	if (slot->other_ms > now_ms && slot->other_ms < next)
 		next = slot->other_ms;
+	if (slot->lazy_ms > now_ms && slot->lazy_ms < next)
+		next = slot->lazy_ms;
 	return next;
 }
 
@@ -373,6 +385,29 @@ uint64_t sign_tick(struct sign *s, uint64_t now_ms)
 		}
 	}
 	return next;
+}
+
+bool sign_idle(struct sign *s, const struct machine *m)
+{
+	struct machine_set sets[MACHINE_SETS_MAX];
+	const struct frost_group *group = frost_public(s->conf.frost);
+	size_t n;
+
+	if (s->ahead == machine_seq(m) + 1 || group == NULL)
+		return false;
+	s->ahead = machine_seq(m) + 1;
+	n = machine_next_sets(m, sets);
+	for (size_t i = 0; i < n; i++) {
+		bool own = false;
+
+		for (uint32_t j = 0; j < group->t; j++)
+			own = own || sets[i].members[j] == s->conf.self;
+		for (uint32_t j = 0; own && j < group->t; j++) {
+			if (sets[i].members[j] != s->conf.self)
+				(void)frost_precheck(s->conf.frost, sets[i].hiding[j]);
+		}
+	}
+	return n > 0;
 }
 
 size_t sign_missing(const struct sign *s)

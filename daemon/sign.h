@@ -32,14 +32,17 @@ void sign_free(struct sign *);
 
 /* After a start: batches up to executed are not signed any more by this run. */
 void sign_resume(struct sign *, uint64_t executed);
-/* Batch executed: result->sign, sets. Signs where this replica is in a set. */
-void sign_executed(struct sign *, const struct machine_result *, uint64_t now_ms);
+/* Batch executed: result->sign, sets. Signs where this replica is in a set. urgent: a client of this replica waits for the
+ * signature; else adding up the shares gives way for some milliseconds to those for whom one does. */
+void sign_executed(struct sign *, const struct machine_result *, bool urgent, uint64_t now_ms);
 /* A share whose identity signature and fields verify.c accepted; early ones are kept, bounded. */
 void sign_share_in(struct sign *, uint8_t from, const ap_share_body *, uint64_t now_ms);
 /* A signature from a peer, verified here; one for a batch not yet executed is kept, bounded. */
 void sign_signed_in(struct sign *, uint64_t seq, const uint8_t sig[64]);
 /* WANT from a peer: send it our share again, if any (the signature itself is run.c's to answer). */
 void sign_want_in(struct sign *, uint8_t from, uint64_t seq);
+/* Nothing to do? Then a check that the next signature needs, done ahead: true if there was one. */
+bool sign_idle(struct sign *, const struct machine *);
 uint64_t sign_tick(struct sign *, uint64_t now_ms); /* asks for missing ones; returns when to call next */
 size_t sign_missing(const struct sign *);
 

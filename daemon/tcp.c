@@ -136,10 +136,9 @@ static void on_written(struct bufferevent *bev, void *arg)
 	struct conn *c = arg;
 
 	(void)bev;
+	go_on(c); /* what was left in the input while it was busy */
 	if (is_over(c))
 		conn_free(c);
-	else
-		go_on(c);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)

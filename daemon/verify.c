@@ -305,6 +305,8 @@ static const char *pre_prepare_frame(struct frame *f)
 	return NULL;
 }
 
+const char verify_idle[] = "no longer of use";
+
 static const char *prepare_frame(struct frame *f)
 {
 	uint8_t text[SIGNED_MAX];
@@ -315,11 +317,13 @@ static const char *prepare_frame(struct frame *f)
 		return "prepare: does not decode";
 	if (m.proposal.replica == 0 || m.proposal.replica > f->v->n)
 		return "prepare: of no member";
+	proposal_copy(&f->ev->u.prepare.p, &m.proposal);
+	if (f->v->wanted != NULL && !f->v->wanted(f->v->arg, &f->ev->u.prepare.p))
+		return verify_idle;
 	if (!verified(f->v, m.proposal.replica, &m.sig, text,
 		      proposal_octets(text, f->v->genesis, "agree1-prepare", &m.proposal)))
 		return "prepare: bad signature";
 	f->ev->kind = PBFT_EV_PREPARE;
-	proposal_copy(&f->ev->u.prepare.p, &m.proposal);
 	memcpy(f->ev->u.prepare.sig, m.sig.octets, 64);
 	return NULL;
 }

@@ -18,6 +18,8 @@ struct verifier {
 	/* Have these very octets of a bundle passed here before? Then its signature is not verified again. The digest
 	 * alone does not say so: it does not cover the signature. May be NULL. */
 	bool (*known)(void *arg, const uint8_t digest[32], ap_bytes octets);
+	/* Is this PREPARE still of use? If not, it is passed over unverified. May be NULL. */
+	bool (*wanted)(void *arg, const struct pbft_proposal *);
 	void *arg;
 };
 
@@ -32,7 +34,8 @@ const char *verify_bundle_octets(const struct verifier *, const uint8_t *octets,
 
 /* A frame of type (AP_MESSAGE_*) that the core takes, to an event; time fields are the caller's. *body: octets of the bundle or
  * batch that the shell must put into bodies before the core steps (borrowed from the frame), len 0 if none.
- * NULL, or why the frame is refused. */
+ * NULL, or why the frame is refused; verify_idle: there is nothing wrong with it, and nothing to do. */
+extern const char verify_idle[];
 const char *verify_frame(const struct verifier *, uint8_t from, uint8_t type, const uint8_t *octets, size_t len,
 	struct pbft_event *ev, struct pbft_batch *batch, ap_bytes *body);
 

@@ -198,7 +198,6 @@ bool zone_answer(const struct zone *z, const struct machine *m, const struct ap_
 	const struct ap_name *name = &query->qname;
 	bool exists = true, good = true;
 
-	ap_dns_flag(d, AP_FLAG_AA);
 	if (ap_name_equal(name, &z->net->zone))
 		good = apex(z, m, query->qtype, d);
 	else if (ap_name_equal(name, &z->agree_udp) || ap_name_equal(name, &z->agree_tcp))

@@ -14,7 +14,7 @@ struct zone;
 struct zone *zone_new(const struct netfile *); /* NULL: no memory */
 void zone_free(struct zone *);
 
-/* Answers a query of class IN for a name within the zone that is no instance's. Sets rcode, flags and records.
+/* Answers a query of class IN for a name within the zone that is no instance's. Sets rcode and records.
  * false: it needs the group key, and there is none yet. */
 bool zone_answer(const struct zone *, const struct machine *, const struct ap_dns *query, struct ap_dns_writer *);
 

@@ -345,6 +345,32 @@ const struct machine_key *machine_key(const struct machine *m)
 	return &m->state.key;
 }
 
+size_t machine_next_sets(const struct machine *m, struct machine_set sets[MACHINE_SETS_MAX])
+{
+	uint8_t members[MACHINE_SETS_MAX][AP_THRESHOLD_MAX];
+	uint32_t left[AP_REPLICAS_MAX], t = (m->conf.n - 1u) / 3 + 1;
+	size_t n;
+
+	for (uint8_t i = 0; i < m->conf.n; i++)
+		left[i] = m->state.pools[i].left;
+	n = machine_sets_choose(m->funcs.sha256, m->conf.n, left, m->state.key.epoch,
+				m->state.seq + 1, 0, members);
+	for (size_t i = 0; i < n; i++) {
+		memset(&sets[i], 0, sizeof(sets[i]));
+		for (uint32_t j = 0; j < t; j++) {
+			const struct machine_nonces *p = &m->state.pools[members[i][j] - 1];
+			const ap_commitment *c = machine_nonces_at(p, 0);
+
+			sets[i].members[j] = members[i][j];
+			sets[i].boot[j] = p->boot;
+			sets[i].ctr[j] = p->next - p->left;
+			memcpy(sets[i].hiding[j], c->hiding.octets, 32);
+			memcpy(sets[i].binding[j], c->binding.octets, 32);
+		}
+	}
+	return n;
+}
+
 void machine_pool(const struct machine *m, uint8_t id, struct machine_pool_info *info)
 {
 	const struct machine_nonces *pool;

@@ -172,6 +172,9 @@ struct machine_pool_info {
 	uint32_t left; /* entries held */
 };
 void machine_pool(const struct machine *m, uint8_t id, struct machine_pool_info *info);
+/* Who signs if the next batch has leaves, as it stands now, and with which entries; nothing is taken. Returns the number
+ * of sets. */
+size_t machine_next_sets(const struct machine *m, struct machine_set sets[MACHINE_SETS_MAX]);
 uint64_t machine_seq(const struct machine *m);
 uint64_t machine_time(const struct machine *m);	 /* T, ms */
 uint64_t machine_floor(const struct machine *m); /* F, ms */

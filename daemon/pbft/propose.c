@@ -67,7 +67,8 @@ static void fill(struct pbft *p, struct pbft_batch *batch)
 
 		if (fill_one(p, relay, &f)) {
 			misses = 0;
-			next = waits ? next : (uint8_t)((turn + 1) % n);
+			if (!waits)
+				next = (uint8_t)((turn + 1) % n);
 			continue;
 		}
 		misses++;

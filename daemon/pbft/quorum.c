@@ -14,7 +14,9 @@ uint8_t pbft_quorum_faulty(uint8_t n)
 
 uint16_t pbft_quorum_bit(uint8_t n, uint8_t id)
 {
-	return id >= 1 && id <= n ? (uint16_t)(1u << (id - 1)) : 0;
+	if (id == 0 || id > n)
+		return 0;
+	return (uint16_t)(1u << (id - 1));
 }
 
 uint16_t pbft_quorum_others(uint8_t n, uint8_t id)
