@@ -236,6 +236,14 @@ const struct ctl_command ctl_log_reopen = {
 	.run = plain_run,
 };
 
+const struct ctl_command ctl_believe_clock = {
+	.name = "believe_clock",
+	.words = "",
+	.help = "Tell a replica that its host's clock is right, after an outage beyond the bound",
+	.options = options,
+	.run = plain_run,
+};
+
 const struct ctl_command ctl_verbosity = {
 	.name = "verbosity",
 	.words = "0..4",

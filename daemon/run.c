@@ -58,7 +58,7 @@ void run_step(struct run *r, struct pbft_event *ev)
 
 	while (r->failure[0] == '\0') {
 		ev->now_ms = run_now();
-		ev->wall_ms = run_wall();
+		ev->wall_ms = clock_time(&r->clock, run_wall(), ev->now_ms);
 		pbft_step(r->pbft, ev, &r->update);
 		r->core_wake_ms = r->update.wake_ms;
 		for (size_t i = 0; i < r->update.n && r->failure[0] == '\0'; i++)
@@ -205,6 +205,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	log_tick();
+	if (r->clock.leapt)
+		log_say(LOG_L_ERROR, "this host's clock has leapt: set it right; until then this replica "
+				     "goes by its monotonic clock");
 	tick_if_idle(r);
 	if (keygen_wake(r->keygen) <= run_now())
 		execute_keygen(r);
@@ -579,6 +582,23 @@ static int start_events(struct run *r, struct disk_error *why)
 	return 0;
 }
 
+static void start_clock(struct run *r)
+{
+	clock_start(&r->clock, r->net.clock_bound_s * 1000, r->net.outage_bound_s * 1000,
+		    machine_time(r->machine), run_wall(), run_now());
+	if (!r->clock.believed)
+		log_say(LOG_L_ERROR,
+			"this host's clock is too far from the network's last batch: nothing is voted for "
+			"until batches of the others bear it out; set the clock and start again, or, if it "
+			"is right after a long outage, say so: agreectl believe_clock");
+}
+
+void run_believe_clock(struct run *r)
+{
+	clock_believe(&r->clock, run_wall(), run_now());
+	log_say(LOG_L_INFO, "the operator says that the clock is right");
+}
+
 static int start(struct run *r, struct self *self, const struct run_sockets *s, struct disk_error *why)
 {
 	struct pbft_event ev = {.kind = PBFT_EV_START};
@@ -602,6 +622,7 @@ static int start(struct run *r, struct self *self, const struct run_sockets *s, 
 		status = start_peers(r, self, s->link_fd, why);
 	if (status != 0)
 		return status;
+	start_clock(r);
 	sign_resume(r->sign, machine_seq(r->machine));
 	execute_keygen(r);
 	run_step(r, &ev);

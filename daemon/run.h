@@ -28,6 +28,9 @@ void run_free(struct run *);
 /* NULL, or why the loop was ended: then the process leaves with 1. */
 const char *run_failure(const struct run *);
 
+/* The operator lifts the outage bound: the wall clock is right. */
+void run_believe_clock(struct run *);
+
 /* Bodies of `agreectl status` and `stats`: `key: value` lines. */
 void run_status(const struct run *, struct ap_text *out);
 void run_stats(const struct run *, struct ap_text *out);

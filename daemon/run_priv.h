@@ -3,6 +3,7 @@
 #define DAEMON_RUN_PRIV_H
 
 #include "daemon/bodies.h"
+#include "daemon/clock.h"
 #include "daemon/client.h"
 #include "daemon/frost/frost.h"
 #include "daemon/index.h"
@@ -50,6 +51,7 @@ struct run {
 	uint8_t secret[64]; /* identity, as libsodium has it */
 	uint8_t keys[AP_REPLICAS_MAX][32];
 	uint64_t boot;
+	struct clock clock;
 	struct verifier verifier;
 	struct journal *journal;
 	struct index *index;
