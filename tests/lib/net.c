@@ -298,6 +298,14 @@ void net_run_us(struct net *net, uint64_t us)
 	net->now_us = end;
 }
 
+static bool is_idle(const struct net_replica *r)
+{
+	struct pbft_info info;
+
+	pbft_info(r->core, &info);
+	return info.own == 0 && info.queued == 0 && info.in_flight == 0;
+}
+
 bool net_is_settled(const struct net *net)
 {
 	const struct net_replica *first = NULL;
@@ -310,7 +318,7 @@ bool net_is_settled(const struct net *net)
 			continue;
 		alive |= (uint16_t)(1u << i);
 		first = first == NULL ? r : first;
-		if (r->executed != first->executed ||
+		if (!is_idle(r) || r->executed != first->executed || r->executed < net->n_truth ||
 		    r->stable != r->executed / net->conf.interval * net->conf.interval)
 			return false;
 	}
@@ -329,6 +337,9 @@ bool net_settle(struct net *net, uint64_t us)
 			return false;
 		net_run_us(net, 10000);
 	}
+	for (uint8_t i = 0; i < net->o.n; i++)
+		if (net->replicas[i].alive)
+			net_check_idle(net, &net->replicas[i]);
 	return true;
 }
 

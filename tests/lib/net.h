@@ -72,6 +72,7 @@ struct net_replica {
 	size_t sync_to;
 	struct map durable; /* (kind, view, seq): digest */
 	struct map holds;   /* of bodies: digest: count */
+	int64_t held;
 
 	struct net_done *log; /* [seq] */
 	uint64_t executed, size_log;
@@ -127,8 +128,9 @@ uint64_t net_random(struct net *net, uint64_t below);
 /* Carries out the next event; false: there is none. */
 bool net_step(struct net *net);
 void net_run_us(struct net *net, uint64_t us);
-/* Runs until all bundles that are not lost were executed by all living replicas, which are equal,
- * with the same stable checkpoint; false: not within that time. */
+/* Runs until nothing that was executed is missing anywhere, all bundles that are not lost were
+ * executed by all living replicas, which are equal, with the same stable checkpoint; false: not
+ * within that time. */
 bool net_settle(struct net *net, uint64_t us);
 bool net_is_settled(const struct net *net);
 
@@ -163,6 +165,7 @@ void net_check_sent(struct net *net, struct net_replica *r, const struct pbft_ef
 void net_check_execute(struct net *net, struct net_replica *r, const struct pbft_effect *e);
 void net_check_executed(struct net *net, struct net_replica *r, uint64_t seq);
 void net_check_core(struct net *net, struct net_replica *r);
+void net_check_idle(struct net *net, struct net_replica *r); /* nothing is outstanding */
 void net_note_durable(struct net *net, struct net_replica *r, const struct net_record *record);
 
 #endif

@@ -133,10 +133,23 @@ void net_check_core(struct net *net, struct net_replica *r)
 	if (info.stable < r->stable || info.stable > info.executed)
 		net_fail(net, r, "S15: stable checkpoint at %llu", (unsigned long long)info.stable);
 	r->stable = info.stable;
-	if (info.own > PBFT_OWN_MAX || info.queued > PBFT_QUEUE_MAX ||
-	    r->holds.used > r->executed + 2u * net->conf.window + PBFT_FETCH_MAX + net->n_bundles +
-				    net->n_batches)
-		net_fail(net, r, "S16: beyond its bounds");
+	if (info.own > PBFT_OWN_MAX || info.queued > net->o.n * PBFT_OWN_MAX ||
+	    r->held > info.own + info.queued + 2 * net->conf.window + PBFT_FETCH_MAX)
+		net_fail(net, r, "S16: %lld bodies held", (long long)r->held);
 	if (info.diverged)
 		net_fail(net, r, "diverged");
+}
+
+void net_check_idle(struct net *net, struct net_replica *r)
+{
+	for (size_t i = 0; i < r->holds.size; i++) {
+		const struct map_entry *e = &r->holds.entries[i];
+		uint8_t digest[32];
+
+		if (!e->used || e->count == 0)
+			continue;
+		memcpy(digest, e->key.word, 32);
+		if (e->count != 1 || net_batch_find(net, digest) == NULL)
+			net_fail(net, r, "a body is held too often, or that of a bundle for ever");
+	}
 }

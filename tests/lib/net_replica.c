@@ -17,6 +17,7 @@ static void hold(struct net *net, struct net_replica *r, const uint8_t digest[32
 	struct map_entry *e = map_put(&r->holds, map_digest_key(digest), NULL);
 
 	e->count += by;
+	r->held += by;
 	if (e->count < 0)
 		net_fail(net, r, "a body is dropped that nobody holds");
 }
@@ -496,6 +497,7 @@ void net_start_replica(struct net *net, struct net_replica *r)
 	r->timer_us = UINT64_MAX;
 	map_clear(&r->durable);
 	map_clear(&r->holds);
+	r->held = 0;
 	restore(net, r);
 	net_deliver(net, r, &(struct pbft_event){.kind = PBFT_EV_START});
 }
