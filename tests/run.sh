@@ -1,0 +1,129 @@
+#!/bin/sh
+# Installs what is missing, builds with both compilers, runs every test. Last line: N passed, N failed, N skipped.
+# Builds and runs in a temporary directory; --keep leaves it.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/contrib/lib.sh"
+
+keep=no
+case ${1:-} in
+--keep) keep=yes ;;
+'') ;;
+*) die "usage: tests/run.sh [--keep]" ;;
+esac
+
+started=$(date +%s)
+work=$(mktemp -d "${TMPDIR:-/tmp}/agree-tests.XXXXXX")
+jobs=$(nproc)
+passed=0 failed=0 skipped=0
+
+clean() {
+	status=$?
+	[ $keep = yes ] && echo "kept: $work" || rm -rf "$work"
+	exit $status
+}
+trap clean EXIT
+trap 'exit 1' INT TERM HUP
+
+say() { printf '%4d s  %s\n' $(($(date +%s) - started)) "$*"; }
+
+# result NAME STATUS LOG: 0 passed, 77 skipped (with the reason, the log's last line), else failed, with the log's end.
+result() {
+	case $2 in
+	0) passed=$((passed + 1)) ;;
+	77)
+		skipped=$((skipped + 1))
+		say "skipped: $1: $(tail -n 1 "$3")"
+		;;
+	*)
+		failed=$((failed + 1))
+		say "FAILED: $1"
+		tail -n 60 "$3"
+		;;
+	esac
+}
+
+# one NAME COMMAND...: one test.
+one() {
+	name=$1
+	shift
+	log=$work/log.$(echo "$name" | tr -c 'A-Za-z0-9\n' _)
+	status=0
+	"$@" >"$log" 2>&1 </dev/null || status=$?
+	result "$name" "$status" "$log"
+}
+
+# Counts each test of a `make check` by its .trs file.
+check_results() {
+	find "$1" -name '*.trs' | sort >"$work/list"
+	while read -r trs; do
+		name="$2: ${trs#"$1"/}"
+		case $(sed -n 's/^:global-test-result: //p' "$trs") in
+		PASS) result "$name" 0 "${trs%.trs}.log" ;;
+		SKIP) result "$name" 77 "${trs%.trs}.log" ;;
+		*) result "$name" 1 "${trs%.trs}.log" ;;
+		esac
+	done <"$work/list"
+}
+
+# build NAME CONFIGURE-ARGUMENTS...
+build() {
+	name=$1
+	shift
+	mkdir -p "$work/$name"
+	(cd "$work/$name" && "$work/src/configure" -q "$@" && make -s -j "$jobs" all && make -s -j "$jobs" check TESTS=)
+}
+
+unit_tests() {
+	(cd "$work/$1" && make -s -k -j "$jobs" check >"$work/check.$1" 2>&1 </dev/null) || true
+	check_results "$work/$1" "$1"
+	[ -s "$work/list" ] || one "$1: make check" sh -c "tail -n 40 '$work/check.$1'; exit 1"
+}
+
+say "packages"
+# shellcheck disable=SC2086
+install_missing $check_packages
+
+say "sources and configure"
+one "autoreconf from a clean copy" copy_sources "$work/src"
+
+say "build: gcc, warnings are errors"
+one "build with gcc" build gcc CC=gcc --enable-werror
+say "unit tests, gcc"
+unit_tests gcc
+
+say "build: clang, sanitizers, fuzz targets"
+one "build with clang and sanitizers" build clang CC=clang-14 --enable-werror --enable-sanitize --enable-fuzz CFLAGS="-g -O1"
+say "unit tests, clang with AddressSanitizer and UndefinedBehaviorSanitizer"
+unit_tests clang
+
+if [ -x "$top/tests/fuzz/run.sh" ]; then
+	say "fuzz targets over their corpora, a bounded number of runs"
+	for target in $("$top/tests/fuzz/run.sh" --build "$work/clang" --list); do
+		one "fuzz: $target" "$top/tests/fuzz/run.sh" --build "$work/clang" "$target"
+	done
+fi
+
+say "end to end, real processes"
+for script in "$top"/tests/e2e/[a-z]*.sh; do
+	[ "$(basename "$script")" != lib.sh ] || continue
+	one "e2e: $(basename "$script" .sh)" env AGREE_BUILD="$work/gcc" "$script"
+done
+
+say "library alone: needs c-ares and OpenSSL only"
+one "build without the daemon" build alone CC=gcc --enable-werror --disable-daemon
+one "libagree links c-ares and libcrypto only" sh -c "
+	objdump -p '$work/alone/resolver/.libs/libagree.so' | sed -n 's/ *NEEDED *//p' | sort | tee /dev/stderr |
+	tr '\n' ' ' | grep -Eqx '(libc.so.6 |libcares.so.2 |libcrypto.so.3 )+'"
+
+say "manual pages"
+for page in "$top"/man/*.[0-9]; do
+	one "mandoc: $(basename "$page")" sh -c "mandoc -Tlint -Wwarning '$page' >&2"
+done
+
+say "distribution"
+one "make distcheck" sh -c "cd '$work/gcc' && make -s -j $jobs distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror AM_MAKEFLAGS= VERBOSE=1"
+
+say "done"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
