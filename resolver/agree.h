@@ -73,7 +73,7 @@ AGREE_API void agree_ctx_free(agree_ctx *ctx);
  *   cookie          0: no DNS cookies
  *   recurse         1: set the RD flag, which means nothing to replicas
  *   bufsize         octets of UDP answers, 512 to 4096, default 1232
- *   padding         octets that requests are padded to, at most 4096; default: as the answer needs
+ *   padding         octets that requests are padded to, at most 1232; default: as the answer needs
  *   f               faulty replicas to count with; default: what the network's TXT record says
  */
 AGREE_API int agree_ctx_set(agree_ctx *ctx, const char *option, const char *value);
@@ -149,6 +149,10 @@ enum {
 /* Why the key is trusted, and that in a word. */
 AGREE_API int agree_network_trust(const agree_network *network);
 AGREE_API const char *agree_trust_text(int trust);
+
+/* The key that known_networks has for this domain, for agree_verify: 0, AGREE_ENOKEY, AGREE_EFILE.
+ */
+AGREE_API int agree_known_key(agree_ctx *ctx, const char *domain, unsigned char key[AGREE_KEY_LEN]);
 
 AGREE_API const char *agree_network_domain(const agree_network *network);
 AGREE_API void agree_network_key(const agree_network *network, unsigned char key[AGREE_KEY_LEN]);

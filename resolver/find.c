@@ -253,3 +253,21 @@ int agree_network_find(agree_ctx *ctx, const char *domain, const char *key, agre
 		*request = &find->request;
 	return 0;
 }
+
+int agree_known_key(agree_ctx *ctx, const char *domain, unsigned char key[AGREE_KEY_LEN])
+{
+	struct stub_known known;
+	struct ap_name name;
+	int err = stub_ctx_check(ctx);
+
+	if (err != 0)
+		return err;
+	if (domain == NULL || key == NULL)
+		return AGREE_EUSAGE;
+	err = ap_name_parse(&name, domain);
+	if (err == 0 && ctx->settings.known_path[0] != '\0')
+		err = stub_known_find(ctx->settings.known_path, &name, &known);
+	if (err == STUB_KNOWN_FOUND)
+		memcpy(key, known.key, AGREE_KEY_LEN);
+	return err == STUB_KNOWN_FOUND ? 0 : err < 0 ? err : AGREE_ENOKEY;
+}

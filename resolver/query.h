@@ -27,12 +27,12 @@
 
 enum {
 	STUB_ENDPOINTS_MAX = 64,
-	STUB_MESSAGE_MAX = 8192, /* octets of the largest request, padding included */
-	STUB_PAD_MAX = 4096,
-	STUB_PAUSE_MS = 250,	  /* before a new round when all have failed at once */
-	STUB_WAIT_S = 30,	  /* one replica is waited on for so long, then asked again */
-	STUB_WAIT_PAUSE_MS = 500, /* at least between two requests to wait */
-	STUB_BADCOOKIE_MAX = 2,	  /* then TCP */
+	STUB_MESSAGE_MAX = 8192,   /* octets of the largest request, padding included */
+	STUB_PAD_MAX = AP_UDP_MAX, /* more would not be a datagram of ours */
+	STUB_PAUSE_MS = 250,	   /* before a new round when all have failed at once */
+	STUB_WAIT_S = 30,	   /* one replica is waited on for so long, then asked again */
+	STUB_WAIT_PAUSE_MS = 500,  /* at least between two requests to wait */
+	STUB_BADCOOKIE_MAX = 2,	   /* then TCP */
 };
 
 struct stub_endpoint {

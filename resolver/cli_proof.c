@@ -1,0 +1,177 @@
+#include "config.h"
+
+#include "resolver/cli_proof.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libproto/crypto.h"
+#include "libproto/instance.h"
+#include "libproto/name.h"
+
+enum { SUM_LEN = 12, SUM_TEXT = 16 };
+
+static const char first_line[] = "agree-proof 1\n";
+
+/* ---- text ---- */
+
+static void sum_make(uint8_t sum[32], const char *text, size_t len)
+{
+	const ap_bytes part = {(const uint8_t *)text, len};
+
+	ap_sha256(sum, &part, 1);
+}
+
+void cli_proof_show(struct ap_text *t, const struct cli_proof *proof)
+{
+	size_t begin = ap_text_len(t);
+	char id[AP_ID_TEXT + 1];
+	uint8_t sum[32];
+
+	ap_label_of_id(id, proof->id);
+	ap_text_addf(t, "%sdomain: %s\n", first_line, proof->domain);
+	if (proof->ticket[0] != '\0')
+		ap_text_addf(t, "ticket: %s\n", proof->ticket);
+	ap_text_addf(t, "id: %s\nrecord: ", id);
+	ap_base64url_show(t, proof->record, proof->record_len);
+	ap_text_add(t, "\n");
+	sum_make(sum, t->start + begin, ap_text_len(t) - begin);
+	ap_text_add(t, "sum: ");
+	ap_base64url_show(t, sum, SUM_LEN);
+	ap_text_add(t, "\n");
+}
+
+/* The rest of the next line, if it begins so. */
+static bool line_take(const char **at, const char *end, const char *name, const char **rest,
+		      size_t *len)
+{
+	size_t name_len = strlen(name);
+	const char *nl = memchr(*at, '\n', (size_t)(end - *at));
+
+	if (nl == NULL || (size_t)(nl - *at) < name_len || memcmp(*at, name, name_len) != 0)
+		return false;
+	*rest = *at + name_len;
+	*len = (size_t)(nl - *rest);
+	*at = nl + 1;
+	return true;
+}
+
+static bool text_take(char *out, size_t size, const char *text, size_t len)
+{
+	if (len == 0 || len >= size || memchr(text, '\0', len) != NULL)
+		return false;
+	memcpy(out, text, len);
+	out[len] = '\0';
+	return true;
+}
+
+static bool fields_take(struct cli_proof *proof, const char **at, const char *end)
+{
+	const char *rest;
+	size_t len;
+	int n;
+
+	if (!line_take(at, end, "agree-proof 1", &rest, &len) || len != 0 ||
+	    !line_take(at, end, "domain: ", &rest, &len) ||
+	    !text_take(proof->domain, sizeof(proof->domain), rest, len))
+		return false;
+	if (line_take(at, end, "ticket: ", &rest, &len) &&
+	    !text_take(proof->ticket, sizeof(proof->ticket), rest, len))
+		return false;
+	if (!line_take(at, end, "id: ", &rest, &len) || ap_label_to_id(proof->id, rest, len) != 0 ||
+	    !line_take(at, end, "record: ", &rest, &len))
+		return false;
+	n = ap_base64url_parse(proof->record, sizeof(proof->record), rest, len);
+	proof->record_len = n > 0 ? (size_t)n : 0;
+	return n > 0;
+}
+
+int cli_proof_parse(struct cli_proof *proof, const char *text, size_t len)
+{
+	char again[CLI_PROOF_FILE_MAX];
+	const char *at = text, *end = text + len, *rest;
+	size_t rest_len;
+	struct ap_text t;
+
+	memset(proof, 0, sizeof(*proof));
+	if (len >= CLI_PROOF_FILE_MAX || !fields_take(proof, &at, end) ||
+	    !line_take(&at, end, "sum: ", &rest, &rest_len) || rest_len != SUM_TEXT || at != end)
+		return AGREE_EPROOFFILE;
+	ap_text_init(&t, again, sizeof(again));
+	cli_proof_show(&t, proof);
+	if (t.cut || ap_text_len(&t) != len || memcmp(again, text, len) != 0)
+		return AGREE_EPROOFFILE;
+	return 0;
+}
+
+/* ---- files ---- */
+
+int cli_proof_save(const char *path, const struct cli_proof *proof)
+{
+	char text[CLI_PROOF_FILE_MAX], temporary[4096];
+	struct ap_text t;
+	FILE *file;
+	bool ok;
+
+	ap_text_init(&t, text, sizeof(text));
+	cli_proof_show(&t, proof);
+	if (t.cut ||
+	    snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
+		return AGREE_EFILE;
+	file = fopen(temporary, "we");
+	if (file == NULL)
+		return AGREE_EFILE;
+	ok = fwrite(text, 1, ap_text_len(&t), file) == ap_text_len(&t) && fflush(file) == 0 &&
+	     fsync(fileno(file)) == 0;
+	ok = fclose(file) == 0 && ok;
+	if (ok && rename(temporary, path) == 0)
+		return 0;
+	(void)remove(temporary);
+	return AGREE_EFILE;
+}
+
+int cli_proof_load(const char *path, struct cli_proof *proof)
+{
+	char text[CLI_PROOF_FILE_MAX];
+	FILE *file = fopen(path, "re");
+	size_t len;
+	bool failed;
+
+	if (file == NULL)
+		return AGREE_EFILE;
+	len = fread(text, 1, sizeof(text), file);
+	failed = ferror(file) != 0;
+	fclose(file);
+	return failed ? AGREE_EFILE : cli_proof_parse(proof, text, len);
+}
+
+/* ---- what it proves ---- */
+
+static int ticket_check(const struct cli_proof *proof, const uint8_t key[32])
+{
+	uint8_t room[AP_TICKET_OCTETS], id[AP_ID_LEN];
+	ap_descriptor descriptor;
+
+	if (proof->ticket[0] == '\0')
+		return 0;
+	if (ap_ticket_parse(&descriptor, room, key, proof->ticket, strlen(proof->ticket)) != 0 ||
+	    !ap_instance_id(ap_sha256, id, key, &descriptor.terms) ||
+	    memcmp(id, proof->id, sizeof(id)) != 0)
+		return AGREE_EPROOFFILE;
+	return 0;
+}
+
+int cli_proof_check(const struct cli_proof *proof, const uint8_t key[32], agree_outcome **outcome)
+{
+	int err = agree_verify(key, proof->id, proof->record, proof->record_len, outcome);
+
+	if (err == 0)
+		err = ticket_check(proof, key);
+	if (err != 0 && *outcome != NULL) {
+		agree_outcome_free(*outcome);
+		*outcome = NULL;
+	}
+	return err;
+}

@@ -1,0 +1,131 @@
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/lib/fakenet.h"
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return a;
+}
+
+/* A TCP port that is free for UDP as well. */
+static bool both_open(struct fakenet *net, unsigned i)
+{
+	struct sockaddr_in a = loopback(0);
+	socklen_t len = sizeof(a);
+	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(tcp >= 0 && udp >= 0);
+	assert_int_equal(bind(tcp, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(getsockname(tcp, (struct sockaddr *)&a, &len), 0);
+	assert_int_equal(listen(tcp, 16), 0);
+	if (bind(udp, (struct sockaddr *)&a, len) != 0) {
+		close(tcp);
+		close(udp);
+		return false;
+	}
+	net->replicas[i].tcp_fd = tcp;
+	net->replicas[i].udp_fd = udp;
+	net->replicas[i].port = ntohs(a.sin_port);
+	return true;
+}
+
+void fakenet_open(struct fakenet *net)
+{
+	for (unsigned i = 0; i < net->n; i++) {
+		unsigned tries = 0;
+
+		while (!both_open(net, i))
+			assert_true(++tries < 100);
+	}
+}
+
+void fakenet_kill(struct fakenet *net, unsigned i)
+{
+	if (net->replicas[i].udp_fd >= 0)
+		close(net->replicas[i].udp_fd);
+	if (net->replicas[i].tcp_fd >= 0)
+		close(net->replicas[i].tcp_fd);
+	net->replicas[i].udp_fd = -1;
+	net->replicas[i].tcp_fd = -1;
+}
+
+void fakenet_close(struct fakenet *net)
+{
+	for (unsigned i = 0; i < net->n; i++)
+		fakenet_kill(net, i);
+}
+
+static void udp_serve(struct fakenet *net, unsigned i)
+{
+	uint8_t in[AP_UDP_MAX], out[AP_DNS_MAX];
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	ssize_t n = recvfrom(net->replicas[i].udp_fd, in, sizeof(in), 0, (struct sockaddr *)&from,
+			     &len);
+	size_t answer = n > 0 ? fakenet_answer(net, i, false, in, (size_t)n, out) : 0;
+
+	if (answer > 0)
+		(void)sendto(net->replicas[i].udp_fd, out, answer, 0, (struct sockaddr *)&from,
+			     len);
+}
+
+static bool all_read(int fd, uint8_t *octets, size_t len)
+{
+	return recv(fd, octets, len, MSG_WAITALL) == (ssize_t)len;
+}
+
+/* One message of a connection, then it is closed; clients of these tests send at once. */
+static void tcp_serve(struct fakenet *net, unsigned i)
+{
+	uint8_t head[2], in[AP_DNS_MAX], out[2 + AP_DNS_MAX];
+	int fd = accept(net->replicas[i].tcp_fd, NULL, NULL);
+	size_t answer = 0;
+
+	if (fd < 0)
+		return;
+	if (all_read(fd, head, 2) && all_read(fd, in, (size_t)(head[0] << 8 | head[1])))
+		answer =
+			fakenet_answer(net, i, true, in, (size_t)(head[0] << 8 | head[1]), out + 2);
+	out[0] = (uint8_t)(answer >> 8);
+	out[1] = (uint8_t)answer;
+	if (answer > 0)
+		(void)send(fd, out, answer + 2, MSG_NOSIGNAL);
+	close(fd);
+}
+
+void fakenet_serve(struct fakenet *net, int fd, int timeout_ms)
+{
+	struct pollfd fds[1 + 2 * FAKENET_REPLICAS_MAX] = {{.fd = fd, .events = POLLIN}};
+	nfds_t n = 1 + 2 * net->n;
+
+	for (unsigned i = 0; i < net->n; i++) {
+		fds[1 + 2 * i] = (struct pollfd){net->replicas[i].udp_fd, POLLIN, 0};
+		fds[2 + 2 * i] = (struct pollfd){net->replicas[i].tcp_fd, POLLIN, 0};
+	}
+	if (poll(fds, n, timeout_ms) <= 0)
+		return;
+	for (unsigned i = 0; i < net->n; i++) {
+		if (fds[1 + 2 * i].revents != 0)
+			udp_serve(net, i);
+		if (fds[2 + 2 * i].revents != 0)
+			tcp_serve(net, i);
+	}
+}
