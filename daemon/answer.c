@@ -120,9 +120,6 @@ static size_t reply_error(struct answers *a, const struct asker *asker, uint16_t
 	ede_of(&edns, text, why, detail);
 	reply_begin(&d, asker, out, &edns);
 	ap_dns_rcode(&d, rcode);
-	/* draft {#cookies}: without a cookie there is still TCP, where the address is known */
-	if (rcode == AP_RCODE_REFUSED && why == AGREE_ERATE && !asker->tcp)
-		ap_dns_flag(&d, AP_FLAG_TC);
 	return reply_end(a, &d);
 }
 
@@ -133,50 +130,35 @@ static size_t refuse(const struct ask *k, uint16_t rcode, int why, const char *d
 
 /* ---- outcomes ---- */
 
-/* draft {#presentation}: one string for each, where it applies. */
-static void txt_string(struct ap_text *t, unsigned which, const ap_outcome *o)
-{
-	switch (which) {
-	case 0:
-		ap_text_addf(t, "outcome=%s", ap_status_name(o->status));
-		break;
-	case 1:
-		if (o->reason != AP_REASON_NONE)
-			ap_text_addf(t, "reason=%s", ap_reason_name(o->reason));
-		break;
-	case 2:
-		if (o->status == AP_STATUS_DECIDED) {
-			ap_text_add(t, "value=");
-			ap_text_hostile(t, o->value.data, o->value.len, AP_TEXT_WHOLE);
-		}
-		break;
-	case 3:
-		ap_text_addf(t, "sequence=%llu", (unsigned long long)o->sequence);
-		break;
-	default:
-		ap_text_add(t, "time=");
-		ap_text_time(t, o->time);
-	}
-}
-
+/* draft {#presentation}: value only if DECIDED. */
 static void txt_outcome(struct ap_writer *w, const ap_outcome *o)
 {
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		char text[256];
 		struct ap_text t;
 
 		ap_text_init(&t, text, sizeof(text));
-		txt_string(&t, i, o);
+		if (i == 0) {
+			ap_text_addf(&t, "outcome=%s", ap_status_name(o->status));
+		} else if (i == 1 && o->status == AP_STATUS_DECIDED) {
+			ap_text_add(&t, "value=");
+			ap_text_hostile(&t, o->value.data, o->value.len, AP_TEXT_WHOLE);
+		} else if (i == 2) {
+			ap_text_addf(&t, "sequence=%llu", (unsigned long long)o->sequence);
+		} else if (i == 3) {
+			ap_text_add(&t, "time=");
+			ap_text_time(&t, o->time);
+		}
 		if (ap_text_len(&t) > 0)
 			ap_value_put(w, &(ap_value){(const uint8_t *)text, ap_text_len(&t)});
 	}
 }
 
-/* A final outcome read by QUERY may be kept for what is left of its retention, by the batch time; nothing else may. */
+/* A final outcome read by QUERY may be kept for what is left of its retention; nothing else may. */
 static uint32_t outcome_ttl(const struct answers *a, const struct asker *asker,
 			    const uint8_t id[AP_ID_LEN], const ap_outcome *o)
 {
-	uint64_t now = machine_time(a->conf.machine) / 1000, end;
+	uint64_t now = (uint64_t)time(NULL), end;
 
 	if (asker->opcode != AP_OPCODE_QUERY || !ap_outcome_is_final(o))
 		return 0;
