@@ -302,6 +302,7 @@ static int core_again(struct replay *p, struct disk_error *why)
 
 	p->base.time_ms = machine_time(r->machine);
 	memcpy(p->base.running, machine_running(r->machine), 32);
+	machine_digest(r->machine, p->base.state);
 	if (pbft_restore_base(r->pbft, &p->base) != 0)
 		return disk_say(why, DISK_EDAMAGED, "the journal contradicts itself: batch %llu, "
 						    "stable checkpoint %llu",
