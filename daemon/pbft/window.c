@@ -36,6 +36,8 @@ struct pbft_slot *pbft_window_take(struct pbft_window *w, uint64_t seq)
 
 	if (slot->seq != seq) {
 		pbft_slot_clear(slot);
+		/* here, not there: effects of the step that gives a slot up still point at it */
+		memset(&slot->cert, 0, sizeof(slot->cert));
 		slot->seq = seq;
 	}
 	return slot;
@@ -74,7 +76,6 @@ void pbft_slot_clear(struct pbft_slot *slot)
 		false;
 	slot->fetched_token = slot->proposal_token = slot->prepared_token = 0;
 	slot->view = slot->incarnation = slot->vote_view = 0;
-	memset(&slot->cert, 0, sizeof(slot->cert));
 	for (size_t i = 0; i < AP_REPLICAS_MAX; i++)
 		slot->prepares[i].is_there = slot->commits[i].is_there = false;
 }
