@@ -449,6 +449,7 @@ static size_t job_blocks(const struct index *x, struct merge_job *job)
 	for (size_t i = 0; i < x->n_blocks && x->blocks[i]->pub.seq <= job->seq; i++) {
 		const struct block *b = x->blocks[i];
 
+		job->blocks[n].seq = b->pub.seq;
 		job->blocks[n].block = b;
 		job->blocks[n].has_sig = b->pub.has_sig;
 		memcpy(job->blocks[n].sig, b->pub.sig, 64);
@@ -518,31 +519,37 @@ void index_stable(struct index *x, uint64_t seq)
 	merge_next(x);
 }
 
-static bool job_has_sig(const struct merge_job *job, const struct block *b)
+static bool job_has_sig(const struct merge_job *job, uint64_t seq)
 {
-	for (size_t low = 0, high = job->n_blocks; low < high;) {
+	size_t low = 0, high = job->n_blocks;
+
+	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (job->blocks[middle].block == b)
-			return job->blocks[middle].has_sig;
-		if (job->blocks[middle].block->pub.seq < b->pub.seq)
+		if (job->blocks[middle].seq < seq)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return false;
+	return low < job->n_blocks && job->blocks[low].seq == seq && job->blocks[low].has_sig;
+}
+
+/* LMDB has its signature, or it has been waited for long enough. One that came while the merge ran goes with the
+ * next. */
+static bool is_settled(const struct merge_job *job, const struct block *b)
+{
+	return job_has_sig(job, b->pub.seq) || (!b->pub.has_sig && b->merges >= MERGES_UNSIGNED);
 }
 
 /* Entries that LMDB now has whole leave memory; those whose signature is still to come stay. */
-static void drop_entries(struct index *x, const struct merge_job *job, bool given_up)
+static void drop_entries(struct index *x, const struct merge_job *job)
 {
 	for (size_t i = 0; i < job->n_items; i++) {
 		struct entry *e = table_find(x, job->items[i].entry->id);
 
 		if (e == NULL || e->block != job->items[i].block || e->leaf != job->items[i].leaf)
 			continue;
-		if (e->block != NULL && !job_has_sig(job, e->block) &&
-		    !(given_up && e->block->merges >= MERGES_UNSIGNED))
+		if (e->block != NULL && !is_settled(job, e->block))
 			continue;
 		if (e->block != NULL)
 			e->block->entries--;
@@ -557,10 +564,8 @@ static void drop_blocks(struct index *x, const struct merge_job *job)
 
 	for (size_t i = 0; i < x->n_blocks; i++) {
 		struct block *b = x->blocks[i];
-		bool in_job = b->pub.seq <= job->seq;
 
-		if (in_job && b->entries == 0 &&
-		    (job_has_sig(job, b) || b->merges >= MERGES_UNSIGNED))
+		if (b->pub.seq <= job->seq && b->entries == 0 && is_settled(job, b))
 			block_free(b);
 		else
 			x->blocks[kept++] = b;
@@ -575,7 +580,7 @@ static void merge_done(struct index *x, struct merge_job *job)
 	x->merged_snapshot = NULL;
 	for (size_t i = 0; i < x->n_blocks && x->blocks[i]->pub.seq <= job->seq; i++)
 		x->blocks[i]->merges++;
-	drop_entries(x, job, true);
+	drop_entries(x, job);
 	drop_blocks(x, job);
 	merge_job_free(job);
 }

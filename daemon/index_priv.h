@@ -30,6 +30,7 @@ struct merge_item {
 	uint16_t leaf;
 };
 struct merge_block {
+	uint64_t seq;
 	const struct block *block;
 	bool has_sig;
 	uint8_t sig[64];

@@ -106,12 +106,13 @@ static void on_wake(void *arg)
 
 struct edge *edge_new(void)
 {
+	static char no_name[1];
 	struct edge *e = calloc(1, sizeof(*e));
 
 	assert_non_null(e);
 	tempdir_make(e->dir);
 	edge_netfile(&e->net);
-	e->conf = (struct conf){.nsid = (char[]){""},
+	e->conf = (struct conf){.nsid = no_name,
 				.cookieless_rate = 1000,
 				.clients_max = 100,
 				.tcp_idle = 30,
@@ -129,7 +130,7 @@ void edge_open(struct edge *e)
 	struct answers_conf ac = {
 		.conf = &e->conf, .net = &e->net, .self = EDGE_SELF, .index = NULL};
 	struct relay_conf rc = {.self = EDGE_SELF,
-				.start = 1,
+				.start = ++e->run,
 				.pending_max = e->conf.pending_max,
 				.prefix_max = e->conf.address_pending_max,
 				.give_up_ms = 4000,
@@ -240,7 +241,7 @@ uint64_t edge_batch(struct edge *e)
 	for (size_t i = 0; i < 4 && relay_waiting(e->relay); i++) {
 		struct machine_bundle *b = &bundles[n];
 
-		*b = (struct machine_bundle){.relay = EDGE_SELF, .start = 1, .ops = ops[i]};
+		*b = (struct machine_bundle){.relay = EDGE_SELF, .start = e->run, .ops = ops[i]};
 		b->ops_len = relay_fill(e->relay, ops[i], sizeof(ops[i]), &b->counter, &requests,
 					e->clock_ms);
 		n += b->ops_len > 0;

@@ -48,6 +48,7 @@ struct edge {
 	struct ap_sign_key group;
 	uint64_t time_ms;  /* of the next batch */
 	uint64_t clock_ms; /* the relay's, monotonic */
+	uint64_t run;	   /* the relay's, from 1 */
 	unsigned wakes;
 	/* operations of other replicas for the next batch, one bundle of relay 1 */
 	uint8_t other[1 << 16];
