@@ -28,7 +28,14 @@ port=${AGREE_BENCH_PORT:-27100}
 clean() {
 	status=$?
 	[ ! -d "$net" ] || "$top/contrib/localnet" stop --dir "$net" >/dev/null 2>&1 || true
-	[ ! -s "$work/nsd.pid" ] || kill "$(cat "$work/nsd.pid")" 2>/dev/null || true
+	if [ -s "$work/nsd.pid" ]; then
+		nsd_pid=$(cat "$work/nsd.pid")
+		kill "$nsd_pid" 2>/dev/null || true
+		for _ in 1 2 3 4 5 6 7 8 9 10; do
+			kill -0 "$nsd_pid" 2>/dev/null || break
+			sleep 0.2
+		done
+	fi
 	rm -rf "$work"
 	exit $status
 }
@@ -77,7 +84,7 @@ done
 sleep 3
 resident=0
 for pid in $pids; do
-	kib=$(sed -n 's/^VmRSS: *\([0-9]*\) kB/\1/p' "/proc/$pid/status")
+	kib=$(sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")
 	[ "$kib" -le $resident ] || resident=$kib
 done
 echo "resident_idle: $(divide "$resident" 1024) MiB"
