@@ -43,7 +43,7 @@ static void serve(struct pbft *p, uint8_t id, uint64_t from, uint64_t to)
 	uint64_t last = from == to && holds(p, to) ? to : last_servable(p, to);
 	struct pbft_effect *e;
 
-	if (last < from || !may_serve(p, &p->peers[id - 1].bodies, from, to))
+	if (last < from || !may_serve(p, &p->peers[id - 1].bodies, from, last))
 		return;
 	e = pbft_emit(p, PBFT_SERVE);
 	e->to = pbft_bit(p, id);
