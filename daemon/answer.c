@@ -60,7 +60,7 @@ uint16_t answers_rcode(int refusal)
 
 static void edns_of(const struct answers *a, const struct asker *asker, struct ap_edns_out *edns)
 {
-	*edns = (struct ap_edns_out){.udp_size = AP_UDP_MAX};
+	*edns = (struct ap_edns_out){.udp_size = AP_UDP_MAX, .dnssec_ok = asker->dnssec_ok};
 	if (asker->has_cookie)
 		edns->cookie = (ap_bytes){asker->cookie, AP_COOKIE_LEN};
 	if (asker->nsid)
@@ -561,6 +561,7 @@ static void asker_fill(struct answers *a, const struct ap_dns *m, size_t len, st
 		memcpy(asker->question, m->wire.data + 12, asker->question_len);
 	}
 	asker->edns = m->edns.present;
+	asker->dnssec_ok = m->edns.dnssec_ok;
 	asker->nsid = m->edns.nsid && !a->conf.conf->hide_identity;
 	asker->has_cookie = asker->txt = asker->nxrrset = asker->proposes = false;
 	asker->value_len = 0;

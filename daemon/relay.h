@@ -34,7 +34,7 @@ struct asker {
 	uint8_t question[AP_NAME_MAX + 4];
 	/* how it is answered: */
 	size_t limit; /* octets of the reply: draft {#size-rule} */
-	bool edns, nsid;
+	bool edns, dnssec_ok, nsid;
 	bool has_cookie;
 	uint8_t cookie[AP_COOKIE_LEN];
 	bool txt;     /* outcome as TXT */
