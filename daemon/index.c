@@ -11,7 +11,6 @@
 #include "libproto/merkle.h"
 #include "libproto/outcome.h"
 #include "libproto/proof.h"
-#include "libproto/siphash.h"
 
 enum {
 	SNAPSHOTS = 4,       /* checkpoints executed and not yet stable and merged */
@@ -60,14 +59,17 @@ const char *index_error(const struct index *x)
 
 /* ---- table of entries ---- */
 
+/* Ids end in a SHA-256; with a secret multiplied in, nobody can choose ids that fall together. */
 static size_t slot_of(const struct index *x, const uint8_t id[AP_ID_LEN])
 {
-	uint8_t h[8];
-	uint64_t v;
+	uint64_t a, b, k[2];
 
-	ap_siphash(h, x->table_key, id, AP_ID_LEN);
-	memcpy(&v, h, sizeof(v));
-	return (size_t)v & (x->table_size - 1);
+	memcpy(&a, id + 5, 8);
+	memcpy(&b, id + 13, 8);
+	memcpy(k, x->table_key, 16);
+	a = (a ^ k[0]) * (k[1] | 1);
+	b = (b ^ k[1]) * (k[0] | 1);
+	return (size_t)(a ^ a >> 32 ^ b >> 29) & (x->table_size - 1);
 }
 
 static struct entry *table_find(const struct index *x, const uint8_t id[AP_ID_LEN])
@@ -279,7 +281,8 @@ static struct entry *entry_add(struct index *x, const uint8_t id[AP_ID_LEN], uin
 		return NULL;
 	}
 	e->relay = relay;
-	e->leaf = 0;
+	e->leaf = e->first = 0;
+	e->merged = false;
 	e->block = NULL;
 	e->sequence = outcome->sequence;
 	e->outcome = *outcome;
@@ -331,7 +334,10 @@ static void attach(struct index *x, struct block *b, const struct machine_entry 
 		e = entry_add(x, m->id, merged.relay, &m->outcome);
 		if (e == NULL)
 			return;
+		e->merged = true;
 	}
+	if (e->sequence == b->pub.seq)
+		e->first = (uint16_t)m->leaf;
 	if (e->block == NULL || !e->block->pub.has_sig)
 		repoint(e, b, (uint16_t)m->leaf);
 }
@@ -547,6 +553,8 @@ static void drop_entries(struct index *x, const struct merge_job *job)
 	for (size_t i = 0; i < job->n_items; i++) {
 		struct entry *e = table_find(x, job->items[i].entry->id);
 
+		if (e != NULL)
+			e->merged = true;
 		if (e == NULL || e->block != job->items[i].block || e->leaf != job->items[i].leaf)
 			continue;
 		if (e->block != NULL && !is_settled(job, e->block))

@@ -16,6 +16,8 @@ struct block {
 struct entry {
 	uint8_t id[AP_ID_LEN];
 	uint8_t relay;
+	bool merged;            /* LMDB has it, with its first leaf or a later one */
+	uint16_t first;         /* leaf in the deciding batch */
 	uint16_t leaf;          /* in the block */
 	struct block *block;    /* of its newest unsigned leaf, or its first signed one */
 	uint64_t sequence;      /* deciding */
@@ -28,6 +30,7 @@ struct merge_item {
 	const struct entry *entry;
 	const struct block *block; /* NULL: its leaf lies behind the checkpoint: no proof yet */
 	uint16_t leaf;
+	uint8_t place[10]; /* the thread's: key in the store */
 };
 struct merge_block {
 	uint64_t seq;

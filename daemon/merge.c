@@ -1,12 +1,14 @@
 /*
- * The index's side of LMDB: what is merged, how it is read back, and the thread that does the merging, so that
- * the event loop waits for no disk. Tables:
+ * The index's side of LMDB: what is merged, how it is read back, and the thread that does the
+ * merging, so that the event loop waits for no disk. Tables:
  *
- *   outcomes  id (37)      u8 relay, u64 block, u16 leaf, outcome, path      (protocol.def's encodings)
- *   blocks    u64 seq      the statement's fields, u8 signed, sig
- *   meta      "snapshot"   u64 seq, the machine's octets after it
+ *   index     id (37)          u64 seq, u16 place: where in leaves
+ *   leaves    u64 seq, u16 place   u8 relay, u8 proven, outcome, path        (protocol.def's
+ * encodings) blocks    u64 seq      the statement's fields, u8 signed, sig meta      "snapshot" u64
+ * seq, the machine's octets after it
  *
- * One transaction a checkpoint: outcomes, blocks and snapshot are of one sequence, whatever a crash leaves.
+ * One transaction a checkpoint: outcomes, blocks and snapshot are of one sequence, whatever a crash
+ * leaves.
  */
 #include "config.h"
 
@@ -21,13 +23,20 @@
 #include "daemon/index_priv.h"
 #include "libproto/merkle.h"
 
-enum table { OUTCOMES, BLOCKS, META, TABLES };
-static const struct kv_table tables[TABLES] = {
-	[OUTCOMES] = {"outcomes", AP_ID_LEN}, [BLOCKS] = {"blocks", 8}, [META] = {"meta", 0}};
+/* What is large lies under its sequence, so it is written once, at the end; only the small entries
+ * by id touch pages all over the table. `place` is the leaf in the block, or, of an outcome whose
+ * leaf is not known yet, its first leaf with the top bit set. */
+enum table { INDEX, LEAVES, BLOCKS, META, TABLES };
+static const struct kv_table tables[TABLES] = {[INDEX] = {"index", AP_ID_LEN},
+					       [LEAVES] = {"leaves", 10},
+					       [BLOCKS] = {"blocks", 8},
+					       [META] = {"meta", 0}};
 static const char SNAPSHOT_KEY[] = "snapshot";
 
 enum {
-	OUTCOME_VALUE_MAX = 1 + 8 + 2 + AP_MAX_outcome + AP_MAX_path,
+	UNPROVEN = 0x8000,
+	PLACE = 8 + 2,
+	LEAF_VALUE_MAX = 1 + 1 + AP_MAX_outcome + AP_MAX_path,
 	BLOCK_VALUE = 4 + 8 + 8 + 4 + 32 + 32 + 1 + 64,
 	PURGE_MAX = 20000, /* outcomes forgotten in one merge: the rest goes with the next */
 };
@@ -70,32 +79,33 @@ const char *merge_error(const struct merge *m)
 static void fail(struct merge *m, const char *what)
 {
 	if (m->error[0] == '\0')
-		snprintf(m->error, sizeof(m->error),
-			 "the store is damaged (%s): move the data directory's store away and start "
-			 "again; this replica then fetches what it lacks",
-			 what);
+		snprintf(
+			m->error, sizeof(m->error),
+			"the store is damaged (%s): move the data directory's store away and start "
+			"again; this replica then fetches what it lacks",
+			what);
 }
 
 /* ---- encodings ---- */
 
-static size_t outcome_value(uint8_t out[OUTCOME_VALUE_MAX], const struct merge_item *item)
+static void place_key(uint8_t out[PLACE], uint64_t seq, uint16_t place)
+{
+	disk_put64(out, seq);
+	out[8] = (uint8_t)(place >> 8);
+	out[9] = (uint8_t)place;
+}
+
+static size_t leaf_value(uint8_t out[LEAF_VALUE_MAX], const struct merge_item *item)
 {
 	const struct entry *e = item->entry;
-	struct ap_writer w;
 	ap_path path = {0};
-	uint64_t block = 0;
-	uint16_t leaf = 0;
+	uint8_t proven = item->block != NULL && ap_merkle_path(&path, item->block->nodes,
+							       item->block->pub.count, item->leaf);
+	struct ap_writer w;
 
-	if (item->block != NULL &&
-	    ap_merkle_path(&path, item->block->nodes, item->block->pub.count,
-			   item->leaf)) {
-		block = item->block->pub.seq;
-		leaf = item->leaf;
-	}
-	ap_writer_init(&w, out, OUTCOME_VALUE_MAX);
+	ap_writer_init(&w, out, LEAF_VALUE_MAX);
 	ap_u8_put(&w, &e->relay);
-	ap_u64_put(&w, &block);
-	ap_u16_put(&w, &leaf);
+	ap_u8_put(&w, &proven);
 	ap_outcome_put(&w, &e->outcome);
 	ap_path_put(&w, &path);
 	return ap_writer_len(&w);
@@ -147,6 +157,54 @@ static int by_id(const void *a, const void *b)
 	return memcmp(x->entry->id, y->entry->id, AP_ID_LEN);
 }
 
+static int by_place(const void *a, const void *b)
+{
+	const struct merge_item *x = a, *y = b;
+
+	return memcmp(x->place, y->place, PLACE);
+}
+
+/* Where each item goes; those that LMDB has already, with nothing new to say, fall out. */
+static void places(struct merge_job *job)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < job->n_items; i++) {
+		struct merge_item *item = &job->items[i];
+
+		if (item->block != NULL)
+			place_key(item->place, item->block->pub.seq, item->leaf);
+		else if (!item->entry->merged)
+			place_key(item->place, item->entry->sequence,
+				  (uint16_t)(UNPROVEN | item->entry->first));
+		else
+			continue;
+		job->items[n++] = *item;
+	}
+	job->n_items = n;
+}
+
+static void put_leaves(struct kv_txn *txn, struct merge_job *job)
+{
+	uint8_t value[LEAF_VALUE_MAX];
+
+	qsort(job->items, job->n_items, sizeof(job->items[0]), by_place);
+	for (size_t i = 0; i < job->n_items; i++) {
+		size_t n = leaf_value(value, &job->items[i]);
+
+		kv_put(txn, LEAVES, (struct kv_span){job->items[i].place, PLACE},
+		       (struct kv_span){value, n});
+	}
+}
+
+static void put_index(struct kv_txn *txn, struct merge_job *job)
+{
+	qsort(job->items, job->n_items, sizeof(job->items[0]), by_id);
+	for (size_t i = 0; i < job->n_items; i++)
+		kv_put(txn, INDEX, (struct kv_span){job->items[i].entry->id, AP_ID_LEN},
+		       (struct kv_span){job->items[i].place, PLACE});
+}
+
 static void purge_outcomes(struct kv_txn *txn, uint64_t floor_ms)
 {
 	uint8_t to[AP_ID_LEN] = {0};
@@ -155,7 +213,7 @@ static void purge_outcomes(struct kv_txn *txn, uint64_t floor_ms)
 	for (int i = 4; i >= 0; i--, first_kept >>= 8)
 		to[i] = (uint8_t)first_kept;
 	if (first_kept == 0)
-		kv_delete_range(txn, OUTCOMES, (struct kv_span){NULL, 0},
+		kv_delete_range(txn, INDEX, (struct kv_span){NULL, 0},
 				(struct kv_span){to, sizeof(to)}, PURGE_MAX);
 }
 
@@ -175,11 +233,12 @@ static int old_block(void *arg, struct kv_span key, struct kv_span value)
 	return 0;
 }
 
-/* A block goes when no outcome can have its leaf any more: deadlines are within the horizon of their batch. */
+/* A block goes when no outcome can have its leaf any more: deadlines are within the horizon of
+ * their batch. */
 static void purge_blocks(struct kv_txn *txn, const struct merge_job *job)
 {
 	struct old_blocks old = {0};
-	uint8_t to[8];
+	uint8_t to[PLACE];
 
 	if (job->floor_ms <= job->horizon_ms)
 		return;
@@ -187,27 +246,25 @@ static void purge_blocks(struct kv_txn *txn, const struct merge_job *job)
 	kv_walk(txn, BLOCKS, (struct kv_span){NULL, 0}, (struct kv_span){NULL, 0}, old_block, &old);
 	if (old.last == 0)
 		return;
-	disk_put64(to, old.last + 1);
+	place_key(to, old.last + 1, 0);
+	kv_delete_range(txn, LEAVES, (struct kv_span){NULL, 0}, (struct kv_span){to, PLACE},
+			PURGE_MAX);
 	kv_delete_range(txn, BLOCKS, (struct kv_span){NULL, 0}, (struct kv_span){to, 8}, PURGE_MAX);
 }
 
 static int run_job(struct merge *m, struct merge_job *job)
 {
 	struct kv_txn *txn = kv_write_begin(m->kv);
-	uint8_t value[OUTCOME_VALUE_MAX], key[8];
+	uint8_t value[BLOCK_VALUE], key[8];
 	uint8_t *snapshot = malloc(8 + job->snapshot_len);
 
 	if (snapshot == NULL) {
 		kv_abort(txn);
 		return DISK_EAGAIN;
 	}
-	qsort(job->items, job->n_items, sizeof(job->items[0]), by_id);
-	for (size_t i = 0; i < job->n_items; i++) {
-		size_t n = outcome_value(value, &job->items[i]);
-
-		kv_put(txn, OUTCOMES, (struct kv_span){job->items[i].entry->id, AP_ID_LEN},
-		       (struct kv_span){value, n});
-	}
+	places(job);
+	put_leaves(txn, job);
+	put_index(txn, job);
 	for (size_t i = 0; i < job->n_blocks; i++) {
 		size_t n = block_value(value, &job->blocks[i]);
 
@@ -333,22 +390,34 @@ void merge_read_end(struct merge *m)
 		kv_reader_end(m->reader);
 }
 
+static bool leaf_parse(struct kv_span value, struct merged_outcome *out)
+{
+	struct ap_reader r;
+	uint8_t proven;
+
+	ap_reader_init(&r, value.at, value.n);
+	ap_u8_get(&r, &out->relay);
+	ap_u8_get(&r, &proven);
+	ap_outcome_get(&r, &out->outcome);
+	ap_path_get(&r, &out->path);
+	if (proven == 0)
+		out->block = 0;
+	return ap_reader_done(&r);
+}
+
 int merge_find(struct merge *m, const uint8_t id[AP_ID_LEN], struct merged_outcome *out)
 {
-	struct kv_span value;
-	struct ap_reader r;
-	int status = kv_get(m->reader, OUTCOMES, (struct kv_span){id, AP_ID_LEN}, &value);
+	struct kv_span place, value;
+	int status = kv_get(m->reader, INDEX, (struct kv_span){id, AP_ID_LEN}, &place);
 
 	if (status == DISK_ENOTFOUND)
 		return 0;
-	if (status == 0) {
-		ap_reader_init(&r, value.at, value.n);
-		ap_u8_get(&r, &out->relay);
-		ap_u64_get(&r, &out->block);
-		ap_u16_get(&r, &out->leaf);
-		ap_outcome_get(&r, &out->outcome);
-		ap_path_get(&r, &out->path);
-		if (ap_reader_done(&r))
+	if (status == 0 && place.n == PLACE) {
+		const uint8_t *at = place.at;
+
+		out->block = disk_get64(at);
+		out->leaf = (uint16_t)(at[8] << 8 | at[9]);
+		if (kv_get(m->reader, LEAVES, place, &value) == 0 && leaf_parse(value, out))
 			return 1;
 	}
 	fail(m, "outcomes");
@@ -397,8 +466,8 @@ int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len
 
 int merge_open(struct merge **out, const struct index_conf *conf, struct disk_error *why)
 {
-	struct kv_options options = {.tables = tables, .n_tables = TABLES,
-				     .map_size = conf->map_octets};
+	struct kv_options options = {
+		.tables = tables, .n_tables = TABLES, .map_size = conf->map_octets};
 	struct merge *m = calloc(1, sizeof(*m));
 	char dir[DISK_PATH_MAX];
 	int status;
