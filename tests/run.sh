@@ -105,8 +105,7 @@ if [ -x "$top/tests/fuzz/run.sh" ]; then
 fi
 
 say "end to end, real processes"
-for script in "$top"/tests/e2e/[a-z]*.sh; do
-	[ "$(basename "$script")" != lib.sh ] || continue
+for script in "$top"/tests/e2e/test_*.sh; do
 	one "e2e: $(basename "$script" .sh)" env AGREE_BUILD="$work/gcc" "$script"
 done
 
