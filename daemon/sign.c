@@ -32,6 +32,7 @@ struct slot {
 	enum state state;
 	enum frost_kind kind;
 	struct ap_statement statement;
+	ap_half digest; /* of the statement */
 	uint8_t n_sets;
 	int own; /* set that this replica is in, or -1 */
 	struct set sets[MACHINE_SETS_MAX];
@@ -51,6 +52,7 @@ struct sign {
 	uint64_t executed; /* highest */
 	uint64_t ahead;    /* sequence for which points were checked ahead */
 	uint16_t bad;      /* members whose share was wrong, said once */
+	uint16_t other;    /* members who signed another statement, said once */
 	uint8_t signing[SLOTS]; /* 1: that slot is SIGNING; apart from them, to be looked through at each turn */
 	struct slot slots[SLOTS];
 };
@@ -183,7 +185,20 @@ static int member_index(const struct set *set, uint8_t id)
 	return -1;
 }
 
-static void take_share(struct slot *slot, const ap_share_body *share)
+/* Its sender executed something else, or this replica did: no fault of the share. */
+static void say_other(struct sign *s, const ap_share_body *share)
+{
+	uint16_t bit = (uint16_t)(1u << (share->replica - 1));
+
+	if ((s->other & bit) == 0)
+		log_say(LOG_L_ERROR,
+			"member=%u signs another statement sequence=%llu: its state differs from "
+			"this replica's; compare with a third one's",
+			share->replica, (unsigned long long)share->seq);
+	s->other |= bit;
+}
+
+static void take_share(struct sign *s, struct slot *slot, const ap_share_body *share)
 {
 	struct set *set;
 	int i;
@@ -194,6 +209,10 @@ static void take_share(struct slot *slot, const ap_share_body *share)
 	i = member_index(set, share->replica);
 	if (i < 0 || (set->have >> i & 1) != 0)
 		return;
+	if (memcmp(share->statement.octets, slot->digest.octets, sizeof(slot->digest.octets)) != 0) {
+		say_other(s, share);
+		return;
+	}
 	memcpy(set->shares.z[i], share->z.octets, 32);
 	set->have |= (uint16_t)(1u << i);
 }
@@ -212,7 +231,7 @@ void sign_share_in(struct sign *s, uint8_t from, const ap_share_body *share, uin
 	}
 	if (slot->state != SIGNING || slot->seq != share->seq)
 		return;
-	take_share(slot, share);
+	take_share(s, slot, share);
 	try_sets(s, slot, now_ms);
 }
 
@@ -266,14 +285,14 @@ static void set_copy(struct set *to, const struct machine_set *from, uint32_t ep
 	}
 }
 
-static void statement_digest(ap_half *out, const struct slot *slot)
+static void statement_digest(struct slot *slot)
 {
 	uint8_t text[AP_STATEMENT_MAX], digest[64];
 	size_t n = slot->kind == FROST_TRIAL ? ap_statement_trial_put(text, &slot->statement)
 					     : ap_statement_batch_put(text, &slot->statement);
 
 	crypto_hash_sha512(digest, text, n);
-	memcpy(out->octets, digest, sizeof(out->octets));
+	memcpy(slot->digest.octets, digest, sizeof(slot->digest.octets));
 }
 
 /* Signs where this replica is in the set. The nonce is spent whatever comes of it. */
@@ -299,18 +318,18 @@ static void sign_own(struct sign *s, struct slot *slot, int which, const struct 
 						     .set = (uint8_t)which,
 						     .replica = s->conf.self};
 		memcpy(slot->share[which].z.octets, z, 32);
-		statement_digest(&slot->share[which].statement, slot);
+		slot->share[which].statement = slot->digest;
 		slot->sent |= (uint8_t)(1u << which);
 		s->conf.send(s->conf.arg, PBFT_EVERYONE, &slot->share[which]);
 	}
 	frost_wipe_behind(s->conf.frost, m->ctr[i]);
 }
 
-static void take_early(struct slot *slot, uint16_t early, const ap_share_body shares[])
+static void take_early(struct sign *s, struct slot *slot, uint16_t early, const ap_share_body shares[])
 {
 	for (uint8_t id = 1; id <= AP_REPLICAS_MAX; id++) {
 		if ((early >> (id - 1) & 1) != 0)
-			take_share(slot, &shares[id - 1]);
+			take_share(s, slot, &shares[id - 1]);
 	}
 }
 
@@ -330,6 +349,7 @@ void sign_executed(struct sign *s, const struct machine_result *r, bool urgent, 
 	slot_take(s, slot, r->seq, SIGNING);
 	slot->kind = r->sign == MACHINE_SIGN_TRIAL ? FROST_TRIAL : FROST_BATCH;
 	slot->statement = b->statement;
+	statement_digest(slot);
 	slot->since_ms = now_ms;
 	slot->want_ms = now_ms + WANT_FIRST_MS;
 	slot->lazy_ms = urgent ? 0 : now_ms + LAZY_MS;
@@ -338,7 +358,7 @@ void sign_executed(struct sign *s, const struct machine_result *r, bool urgent, 
 		set_copy(&slot->sets[i], &r->sets[i], r->epoch, (uint8_t)frost_public(s->conf.frost)->t);
 	for (int i = 0; i < slot->n_sets; i++)
 		sign_own(s, slot, i, &r->sets[i]);
-	take_early(slot, early, slot->early_share);
+	take_early(s, slot, early, slot->early_share);
 	if (has_sig)
 		sign_signed_in(s, r->seq, slot->early_sig);
 	if (slot->state == SIGNING)
