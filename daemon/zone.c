@@ -93,7 +93,7 @@ static void srv_put(const struct zone *z, const struct ap_name *owner, struct ap
 {
 	for (uint8_t i = 0; i < z->net->n; i++) {
 		struct ap_srv srv = {.priority = 0,
-				     .weight = 1,
+				     .weight = 10, /* as agreectl zone publishes */
 				     .port = addr_port((const struct sockaddr *)&z->net->members[i].client.ss),
 				     .target = z->members[i]};
 		struct ap_writer *w =
