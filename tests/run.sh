@@ -45,33 +45,33 @@ result() {
 
 # one NAME COMMAND...: one test.
 one() {
-	name=$1
+	test_name=$1
 	shift
-	log=$work/log.$(echo "$name" | tr -c 'A-Za-z0-9\n' _)
+	log=$work/log.$(echo "$test_name" | tr -c 'A-Za-z0-9\n' _)
 	status=0
 	"$@" >"$log" 2>&1 </dev/null || status=$?
-	result "$name" "$status" "$log"
+	result "$test_name" "$status" "$log"
 }
 
 # Counts each test of a `make check` by its .trs file.
 check_results() {
 	find "$1" -name '*.trs' | sort >"$work/list"
 	while read -r trs; do
-		name="$2: ${trs#"$1"/}"
+		test_name="$2: ${trs#"$1"/}"
 		case $(sed -n 's/^:global-test-result: //p' "$trs") in
-		PASS) result "$name" 0 "${trs%.trs}.log" ;;
-		SKIP) result "$name" 77 "${trs%.trs}.log" ;;
-		*) result "$name" 1 "${trs%.trs}.log" ;;
+		PASS) result "$test_name" 0 "${trs%.trs}.log" ;;
+		SKIP) result "$test_name" 77 "${trs%.trs}.log" ;;
+		*) result "$test_name" 1 "${trs%.trs}.log" ;;
 		esac
 	done <"$work/list"
 }
 
 # build NAME CONFIGURE-ARGUMENTS...
 build() {
-	name=$1
+	dir=$work/$1
 	shift
-	mkdir -p "$work/$name"
-	(cd "$work/$name" && "$work/src/configure" -q "$@" && make -s -j "$jobs" all && make -s -j "$jobs" check TESTS=)
+	mkdir -p "$dir"
+	(cd "$dir" && "$work/src/configure" -q "$@" && make -s -j "$jobs" all && make -s -j "$jobs" check TESTS=)
 }
 
 unit_tests() {
