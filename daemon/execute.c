@@ -127,6 +127,6 @@ void execute_signed(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[6
 	(void)journal_append_lazy(r->journal, RECORD_SIGNATURE, seq,
 				  (struct iovec[]){{record, sizeof(record)}}, 1, &token);
 	relay_signed(clients_relay(r->clients), seq, run_now());
-	if (keygen_proven(r->keygen, &why) != 0)
+	if (keygen_proven(r->keygen, index_block(r->index, seq), &why) != 0)
 		run_fail(r, why.text);
 }

@@ -311,7 +311,13 @@ static int ready(struct keygen *k, const struct machine_key *key, struct disk_er
 	run_make(&run, k->conf.n, key->epoch, key->sid, key->enckeys);
 	for (uint8_t i = 0; i < k->conf.n; i++)
 		deal_from_wire(&deals[i], &key->deals[i]);
-	if (dkg_result(&share, &run, deals, k->conf.self, k->ek, &culprit) != 0) {
+	status = dkg_result(&share, &run, deals, k->conf.self, k->ek, &culprit);
+	if (status != 0 && culprit == 0)
+		return disk_say(why, DISK_EDAMAGED,
+				"%s/%s is not the key that this replica has sent to the others: restore "
+				"the file, or the members must form the network anew",
+				k->dir, ENCKEY_FILE);
+	if (status != 0) {
 		complain(k, key, &run, deals, culprit);
 		return 0;
 	}
@@ -497,13 +503,27 @@ int keygen_step(struct keygen *k, const struct machine *m, uint64_t now_ms, stru
 	return 0;
 }
 
-int keygen_proven(struct keygen *k, struct disk_error *why)
+/* draft {#trial}: "with an implementation of RFC 8032 other than the one that made it" */
+static bool is_proof(const uint8_t key[32], const struct index_block *b)
+{
+	uint8_t text[AP_STATEMENT_MAX];
+	size_t n = b->trial ? ap_statement_trial_put(text, &b->statement)
+			    : ap_statement_batch_put(text, &b->statement);
+
+	return ap_verify_once(key, b->sig, text, n) == 0;
+}
+
+int keygen_proven(struct keygen *k, const struct index_block *b, struct disk_error *why)
 {
 	char text[64];
 	struct ap_text t;
 
 	if (k->published || frost_public(k->conf.frost) == NULL)
 		return 0;
+	if (!is_proof(frost_public(k->conf.frost)->key, b))
+		return disk_say(why, DISK_EDAMAGED,
+				"OpenSSL refuses a signature of the group that libsodium takes: do not "
+				"use this network, and report this");
 	k->published = true;
 	k->probe_ms = 0;
 	ap_text_init(&t, text, sizeof(text));

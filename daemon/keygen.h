@@ -11,6 +11,7 @@
 
 #include "daemon/disk.h"
 #include "daemon/frost/frost.h"
+#include "daemon/index.h"
 #include "daemon/machine/machine.h"
 
 struct keygen;
@@ -39,8 +40,9 @@ int keygen_step(struct keygen *, const struct machine *, uint64_t now_ms, struct
 /* Nothing to do? Then one pair of nonces for the next NONCES: true if one was made. */
 bool keygen_idle(struct keygen *);
 
-/* A group signature was verified: the key works. Writes group.pub the first time. As keygen_step(). */
-int keygen_proven(struct keygen *, struct disk_error *why);
+/* This block has a group signature that was verified: the key works. Verifies it by OpenSSL too, and writes group.pub, the
+ * first time. As keygen_step(). */
+int keygen_proven(struct keygen *, const struct index_block *, struct disk_error *why);
 
 /* When to call keygen_step() again though no batch was executed: ms, UINT64_MAX: never. */
 uint64_t keygen_wake(const struct keygen *);
