@@ -460,11 +460,26 @@ static void execute(struct run *r, const struct pbft_effect *e)
 		execute_batch(r, e->u.slot.seq, digest, octets, true);
 }
 
-static void stable(struct run *r, const struct pbft_effect *e)
+void effect_merge_due(struct run *r)
 {
-	index_stable(r->index, e->u.stable.seq);
+	if (r->merge_due.token == 0 || r->merge_due.token > journal_done(r->journal))
+		return;
+	r->merge_due.token = 0;
+	index_stable(r->index, r->merge_due.seq);
 	if (index_error(r->index) != NULL)
 		run_fail(r, index_error(r->index));
+}
+
+static void stable(struct run *r, const struct pbft_effect *e)
+{
+	size_t last = (r->token_first + r->token_count + RUN_TOKENS_MAX - 1) % RUN_TOKENS_MAX;
+
+	/* what waits for room has no token yet: the next checkpoint takes this one along */
+	if (r->overflow != NULL)
+		return;
+	r->merge_due.seq = e->u.stable.seq;
+	r->merge_due.token = r->token_count > 0 ? r->tokens[last].journal : 1;
+	effect_merge_due(r);
 }
 
 static void drop_bundle(struct run *r, const struct pbft_effect *e)

@@ -230,6 +230,7 @@ static void on_journal(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	ev.u.token = effect_durable(r);
+	effect_merge_due(r);
 	effect_overflow(r);
 	if (ev.u.token != 0)
 		run_step(r, &ev);

@@ -71,7 +71,11 @@ struct run {
 	size_t token_first, token_count;
 	struct overflow *overflow, **overflow_end;
 	uint64_t core_wake_ms;
-	bool trimmed_asked;
+	/* stable, and to be merged once the journal has all up to this token: what is merged is not
+	 * executed again, so nothing else would bring back the markers that peers are answered from */
+	struct {
+		uint64_t seq, token; /* token 0: none is due */
+	} merge_due;
 	/* running hashes of the latest batches */
 	struct {
 		uint64_t seq;
@@ -106,6 +110,7 @@ void run_step(struct run *, struct pbft_event *);
 /* effect.c */
 void effect_run(struct run *, const struct pbft_effect *);
 void effect_overflow(struct run *);   /* the journal has room again */
+void effect_merge_due(struct run *);  /* the journal has become durable further */
 uint64_t effect_durable(struct run *); /* highest token of the core that is durable, 0: none new */
 /* Octets of the batch (protocol.def) executed or proposed as seq: from memory, else read from the journal into buf. */
 ap_bytes effect_batch(struct run *, uint64_t seq, const uint8_t *digest, uint8_t *buf, size_t cap);
