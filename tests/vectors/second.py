@@ -550,4 +550,5 @@ def main():
     return 1 if FAILURES or CHECKS < 340 else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
