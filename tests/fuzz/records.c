@@ -40,7 +40,7 @@ static bool (*const layouts[])(struct ap_reader *, struct ap_writer *, struct ap
 /* clang-format on */
 
 static void place_read(size_t which, const uint8_t *octets, size_t len, struct ap_writer *w,
-			struct ap_text *t)
+		       struct ap_text *t)
 {
 	struct ap_reader r;
 
