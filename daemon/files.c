@@ -45,10 +45,11 @@ int files_put(const char *dir, const char *name, const void *octets, size_t len,
 		status = path_of(path, dir, name, "", why);
 	if (status != 0)
 		return status;
-	fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	(void)unlink(aside); /* a crash's leftover, of whatever mode */
+	fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return disk_fail(why, "cannot write", aside, errno);
-	if (write_all(fd, octets, len) != 0 || fsync(fd) != 0) {
+	if (write_all(fd, octets, len) != 0 || fchmod(fd, mode) != 0 || fsync(fd) != 0) {
 		status = disk_fail(why, "cannot write", aside, errno);
 		close(fd);
 		unlink(aside);

@@ -238,7 +238,8 @@ bool verify_share(const struct verifier *v, const ap_share *m)
 {
 	uint8_t text[SIGNED_MAX];
 
-	return verified(v, m->share.replica, &m->sig, text,
+	return m->share.replica >= 1 && m->share.replica <= v->n &&
+	       verified(v, m->share.replica, &m->sig, text,
 			share_octets(text, v->genesis, &m->share));
 }
 
