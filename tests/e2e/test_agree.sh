@@ -181,10 +181,7 @@ waits_for_the_deadline() {
 	[ "$(field .outcome "$out")" = aborted ]
 }
 
-command -v jq >/dev/null || {
-	echo "1..0 # SKIP no jq: install the Debian package jq"
-	exit 0
-}
+command -v jq >/dev/null || skip_all "no jq: install the Debian package jq"
 network_start
 check "a fresh instance is decided in one command" fresh_instance_is_decided
 check "read by ticket" read_by .ticket

@@ -44,7 +44,13 @@ killed_while_it_catches_up() {
 all_killed_under_load() {
 	background crowd "$work/all-$1" 4000 0 1 2 3
 	sleep "$1"
-	for i in 0 1 2 3; do "$localnet" kill --dir "$net" "$i" & done
+	kills=
+	for i in 0 1 2 3; do
+		"$localnet" kill --dir "$net" "$i" &
+		kills="$kills $!"
+	done
+	# shellcheck disable=SC2086
+	wait $kills
 	for i in 0 1 2 3; do "$localnet" restart --dir "$net" "$i"; done
 	wait "$last"
 	[ "$(wc -l <"$work/all-$1")" -eq 4000 ]

@@ -4,10 +4,7 @@
 
 out=$work/out
 ns_port=
-nsd=$(command -v nsd || command -v /usr/sbin/nsd) || {
-	echo "1..0 # SKIP no nsd: install the Debian package nsd"
-	exit 0
-}
+nsd=$(command -v nsd || command -v /usr/sbin/nsd) || skip_all "no nsd: install the Debian package nsd"
 
 nsd_serves_the_zone() {
 	cat >"$work/nsd.conf" <<END

@@ -3,10 +3,7 @@
 # section 8, and what the draft says about each.
 . "$(dirname "$0")/lib.sh"
 
-command -v dig >/dev/null || {
-	echo "1..0 # SKIP no dig: install the Debian package bind9-dnsutils"
-	exit 0
-}
+command -v dig >/dev/null || skip_all "no dig: install the Debian package bind9-dnsutils"
 
 query() {
 	dig "@$host" -p "$port" +norec +time=5 +tries=1 "$@" >"$work/out"
