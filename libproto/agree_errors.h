@@ -22,7 +22,8 @@
 	/* what the caller gave */                                                                 \
 	E(AGREE_EUSAGE, -20, 0, 1, "bad argument: see agree -h, or the manual of the function")    \
 	E(AGREE_EDOMAIN, -21, 0, 1, "not a domain name: labels of 1 to 63 octets, 255 in all")     \
-	E(AGREE_ELABEL, -22, 0, 1, "bad label: give 1 to 63 octets")                               \
+	E(AGREE_ELABEL, -22, 0, 1,                                                                 \
+	  "bad label: give 1 to 63 octets of UTF-8 without control characters")                    \
 	E(AGREE_EVALUE, -23, 0, 1, "bad value: give at most 255 octets")                           \
 	E(AGREE_ETICKET, -24, 0, 1,                                                                \
 	  "bad ticket: copy it whole, and use it with the network that it was made for")           \
@@ -48,7 +49,8 @@
 	E(AGREE_ENONETWORK, -42, 0, 9,                                                             \
 	  "no network at this domain: it has no SRV and v=agree1 TXT records at _agree._udp")      \
 	E(AGREE_ERESOLVER, -43, 0, 9,                                                              \
-	  "the DNS resolver did not answer: name one with +dns=ADDRESS#PORT")                      \
+	  "the DNS resolver did not answer, or not for this domain: name another with "            \
+	  "+dns=ADDRESS#PORT")                                                                     \
 	E(AGREE_ETXT, -44, 0, 9,                                                                   \
 	  "the domain must have exactly one v=agree1 TXT record with a key: ask its operators")    \
 	E(AGREE_EREPLY, -45, 0, 9,                                                                 \

@@ -92,8 +92,10 @@ int cli_batch_run(struct cli *cli, const struct cli_options *base, const char *p
 		worst = cli_exit_worse(worst, line_run(cli, &options, text));
 		fflush(cli->out);
 	}
-	if (ferror(file))
+	if (ferror(file)) {
+		cli_report_note(cli, "cannot be read");
 		worst = cli_exit_worse(worst, CLI_EXIT_BATCH);
+	}
 	if (!is_stdin)
 		fclose(file);
 	cli->place = NULL;

@@ -181,8 +181,7 @@ static int named_parse(struct cli_options *options, const char *shown, const cha
 	if (row == NULL && value == NULL && all_set(options, name, len, true))
 		return 0;
 	if (row == NULL)
-		return fail(error, AGREE_EOPTION, "unknown option %.200s: agree -h has the list",
-			    shown);
+		return fail(error, AGREE_EOPTION, "unknown option %.200s", shown);
 	return row_set(options, row, on, value, shown, error);
 }
 
@@ -197,8 +196,7 @@ static int letter_parse(struct cli_options *options, const char *argument, const
 		if (rows[i].letter != 0 && rows[i].letter == argument[1])
 			row = &rows[i];
 	if (row == NULL)
-		return fail(error, AGREE_EOPTION, "unknown option %.200s: agree -h has the list",
-			    argument);
+		return fail(error, AGREE_EOPTION, "unknown option %.200s", argument);
 	*used = 1;
 	if (row->kind != CLI_FLAG && value == NULL && next != NULL) {
 		value = next;

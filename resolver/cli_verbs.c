@@ -444,7 +444,12 @@ int cli_run(struct cli *cli, const struct cli_line *line)
 		verb = &verbs[0];
 	n = line->n_words - used;
 	if (n < verb->min + verb->has_domain || n > verb->max + verb->has_domain) {
-		snprintf(words, sizeof(words), "agree %s %s", verb->name, verb->words);
+		if (used == 0 && n > 1)
+			snprintf(words, sizeof(words), "%.100s is not a verb of agree",
+				 line->words[0]);
+		else
+			snprintf(words, sizeof(words), "it is agree %s %s", verb->name,
+				 verb->words);
 		return cli_report_error(cli, AGREE_EUSAGE, words);
 	}
 	err = cli_ask_configure(cli);
