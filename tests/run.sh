@@ -43,14 +43,36 @@ result() {
 	esac
 }
 
-# one NAME COMMAND...: one test.
-one() {
-	test_name=$1
-	shift
+# results NAME STATUS LOG: each test of a log in TAP (plan 1..N) counts; any other log is of one test.
+results() {
+	planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\).*/\1/p' "$3" | awk '{ n += $1 } END { print n + 0 }')
+	if [ "$2" = 77 ] || [ "$planned" = 0 ]; then
+		result "$1" "$2" "$3"
+		return
+	fi
+	skips=$(grep -Eci '^ok .*# skip' "$3") || :
+	good=$(($(grep -c '^ok ' "$3") - skips)) || :
+	bad=$(grep -c '^not ok ' "$3") || :
+	passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skips))
+	grep -Ei '^ok .*# skip' "$3" | sed "s|^|        skipped: $1: |" || :
+	if [ "$bad" != 0 ]; then
+		say "FAILED: $1"
+		grep -A 60 '^not ok ' "$3" | head -n 200
+	elif [ "$2" != 0 ] || [ "$planned" != $((good + skips)) ]; then
+		result "$1: exit status $2, $((good + skips)) of $planned tests" 1 "$3"
+	fi
+}
+
+# one NAME COMMAND...: one test; many NAME COMMAND...: as many as its output in TAP has.
+one() { run result "$@"; }
+many() { run results "$@"; }
+run() {
+	count=$1 test_name=$2
+	shift 2
 	log=$work/log.$(echo "$test_name" | tr -c 'A-Za-z0-9\n' _)
 	status=0
 	"$@" >"$log" 2>&1 </dev/null || status=$?
-	result "$test_name" "$status" "$log"
+	"$count" "$test_name" "$status" "$log"
 }
 
 # Counts each test of a `make check` by its .trs file.
@@ -59,9 +81,9 @@ check_results() {
 	while read -r trs; do
 		test_name="$2: ${trs#"$1"/}"
 		case $(sed -n 's/^:global-test-result: //p' "$trs") in
-		PASS) result "$test_name" 0 "${trs%.trs}.log" ;;
-		SKIP) result "$test_name" 77 "${trs%.trs}.log" ;;
-		*) result "$test_name" 1 "${trs%.trs}.log" ;;
+		PASS) results "$test_name" 0 "${trs%.trs}.log" ;;
+		SKIP) results "$test_name" 77 "${trs%.trs}.log" ;;
+		*) results "$test_name" 1 "${trs%.trs}.log" ;;
 		esac
 	done <"$work/list"
 }
@@ -75,7 +97,7 @@ build() {
 }
 
 unit_tests() {
-	(cd "$work/$1" && make -s -k -j "$jobs" check >"$work/check.$1" 2>&1 </dev/null) || true
+	(cd "$work/$1" && CMOCKA_MESSAGE_OUTPUT=TAP make -s -k -j "$jobs" check >"$work/check.$1" 2>&1 </dev/null) || true
 	check_results "$work/$1" "$1"
 	[ -s "$work/list" ] || one "$1: make check" sh -c "tail -n 40 '$work/check.$1'; exit 1"
 }
@@ -106,7 +128,10 @@ fi
 
 say "end to end, real processes"
 for script in "$top"/tests/e2e/test_*.sh; do
-	one "e2e: $(basename "$script" .sh)" env AGREE_BUILD="$work/gcc" "$script"
+	many "e2e: $(basename "$script" .sh)" env AGREE_BUILD="$work/gcc" "$script"
+done
+for name in agree bad_input crash tools; do
+	many "e2e, sanitized: test_$name" env AGREE_BUILD="$work/clang" "$top/tests/e2e/test_$name.sh"
 done
 
 say "library alone: needs c-ares and OpenSSL only"
