@@ -91,6 +91,7 @@ struct pbft {
 	uint64_t time;	     /* T(executed) */
 	uint8_t running[32]; /* running(executed) */
 	uint8_t stable_state[32];
+	uint64_t stable_token, stable_incarnation;	 /* of the own vote; token 0: durable */
 	uint8_t start_state[32];			 /* at executed, when the replica started */
 	bool executing;					 /* PBFT_EXECUTE of executed + 1 is out */
 	struct machine_numbers numbers[AP_REPLICAS_MAX]; /* of bundles executed in this run */
@@ -187,7 +188,8 @@ struct pbft_checkpoint *pbft_checkpoint_find(struct pbft *, uint64_t seq);
 struct pbft_checkpoint *pbft_checkpoint_take(struct pbft *,
 					     uint64_t seq); /* NULL: no place for it */
 void pbft_checkpoint_own(struct pbft *, uint64_t seq,
-			 const uint8_t state[32]); /* executed to here */
+			 const uint8_t state[32]);	 /* executed to here */
+void pbft_checkpoint_check(struct pbft *, uint64_t seq); /* is it stable now? */
 void pbft_checkpoint_durable(struct pbft *);
 bool pbft_checkpoint_help(struct pbft *, uint8_t id,
 			  uint64_t stable); /* true: something was sent */

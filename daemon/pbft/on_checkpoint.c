@@ -92,6 +92,8 @@ static void check(struct pbft *p, struct pbft_checkpoint *c)
 		return;
 	p->stable = c->seq;
 	memcpy(p->stable_state, own, 32);
+	p->stable_token = c->token;
+	p->stable_incarnation = c->incarnation[p->conf.self - 1];
 	say_stable(p, c, who);
 	pbft_window_rise(&p->window, c->seq);
 	p->revote = true;
@@ -108,8 +110,6 @@ void pbft_checkpoint_own(struct pbft *p, uint64_t seq, const uint8_t state[32])
 	if (c->own_known) { /* restored: executed before the restart, and now once more */
 		if (memcmp(c->state[self], state, 32) != 0)
 			diverge(p, c, state, c->state[self], pbft_bit(p, p->conf.self));
-		else
-			check(p, c);
 		return;
 	}
 	c->own_known = true;
@@ -120,7 +120,14 @@ void pbft_checkpoint_own(struct pbft *p, uint64_t seq, const uint8_t state[32])
 	e->u.checkpoint.incarnation = p->incarnation;
 	memcpy(e->u.checkpoint.state, state, 32);
 	c->token = e->token;
-	check(p, c);
+}
+
+void pbft_checkpoint_check(struct pbft *p, uint64_t seq)
+{
+	struct pbft_checkpoint *c = pbft_checkpoint_find(p, seq);
+
+	if (c != NULL && !p->diverged)
+		check(p, c);
 }
 
 void pbft_checkpoint_durable(struct pbft *p)
@@ -180,22 +187,17 @@ void pbft_on_checkpoint(struct pbft *p, const struct pbft_event *ev)
 	check(p, c);
 }
 
-/* The own vote on the stable checkpoint, which may be of an earlier run: its record went before the
- * certificate's. */
+/* The own vote on the stable checkpoint, kept apart: its place in the ring may be taken by now. */
 static bool send_stable(struct pbft *p, uint16_t to)
 {
-	const struct pbft_checkpoint *c = pbft_checkpoint_find(p, p->stable);
-	struct pbft_checkpoint known = {.seq = p->stable};
+	struct pbft_checkpoint vote = {.seq = p->stable};
 	size_t self = p->conf.self - 1u;
 
-	if (c != NULL && c->own_known) {
-		if (c->own_durable)
-			pbft_send_checkpoint(p, c, to);
-		return c->own_durable;
-	}
-	known.incarnation[self] = p->incarnation;
-	memcpy(known.state[self], p->stable_state, 32);
-	pbft_send_checkpoint(p, &known, to);
+	if (p->stable_token > p->durable)
+		return false; /* the others' votes were enough, the own one is not on disk yet */
+	vote.incarnation[self] = p->stable_incarnation;
+	memcpy(vote.state[self], p->stable_state, 32);
+	pbft_send_checkpoint(p, &vote, to);
 	return true;
 }
 

@@ -50,10 +50,13 @@ void pbft_on_executed(struct pbft *p, const struct pbft_event *ev)
 		p->next_seq = p->executed + 1;
 	p->resend_ms = UINT64_MAX; /* progress: a whole wait from here, if anything is left */
 	p->stuck = false;
-	/* the vote before the marker: a restart that finds the marker finds the state too */
+	/* The vote before the marker, what it makes stable behind it: a restart that finds the
+	 * marker finds the vote, and one that finds a stable checkpoint finds that it was executed
+	 * to. */
 	if (p->executed % p->conf.interval == 0)
 		pbft_checkpoint_own(p, p->executed, ev->u.executed.state);
 	write_marker(p);
+	pbft_checkpoint_check(p, p->executed);
 	pbft_own_executed(p);
 	if (p->fetch.active && p->fetch.to <= p->executed)
 		pbft_fetch_end(p);

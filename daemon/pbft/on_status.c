@@ -14,6 +14,8 @@ void pbft_on_start(struct pbft *p, const struct pbft_event *ev)
 		p->peers[id - 1].handed_ms = p->now;
 	if (p->executed > p->stable && p->executed % p->conf.interval == 0)
 		pbft_checkpoint_own(p, p->executed, p->start_state);
+	if (p->diverged)
+		return;
 	pbft_send_status(p, PBFT_EVERYONE);
 	pbft_resend_votes(p, p->executed, PBFT_EVERYONE);
 }

@@ -38,9 +38,10 @@ static uint32_t waiting_of(const struct pbft_conf *c)
 	return 2 * slots_of(c);
 }
 
+/* Those of two windows, and the stable one below them. */
 static uint32_t checkpoints_of(const struct pbft_conf *c)
 {
-	return 2u * c->window / c->interval;
+	return 2u * c->window / c->interval + 1;
 }
 
 size_t pbft_size(const struct pbft_conf *c)

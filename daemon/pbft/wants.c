@@ -1,6 +1,6 @@
 /*
- * What need not even be verified: a PREPARE beyond those that the certificate takes. It would change nothing, and
- * its signature costs more than all else of its batch at this replica.
+ * What need not even be verified: a PREPARE beyond those that the certificate takes. It would
+ * change nothing, and its signature costs more than all else of its batch at this replica.
  */
 #include "daemon/pbft/core.h"
 
@@ -8,7 +8,8 @@
 
 bool pbft_wants_prepare(const struct pbft *p, const struct pbft_proposal *v)
 {
-	uint8_t primary = pbft_primary(p, p->view), need = (uint8_t)(2 * pbft_quorum_faulty(p->conf.n));
+	uint8_t primary = pbft_primary(p, p->view),
+		need = (uint8_t)(2 * pbft_quorum_faulty(p->conf.n));
 	uint16_t self = pbft_bit(p, p->conf.self), who;
 	const struct pbft_slot *slot = pbft_window_find(&p->window, v->seq);
 

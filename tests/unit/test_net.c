@@ -90,11 +90,11 @@ static void run_seed(uint64_t seed, uint8_t n)
 
 static void run_seeds(uint64_t from, uint64_t count, uint8_t n)
 {
-	const char *one = getenv("NET_SEED");
+	const char *first = getenv("NET_SEED"), *many = getenv("NET_COUNT");
 
-	if (one != NULL) {
-		from = strtoull(one, NULL, 10);
-		count = 1;
+	if (first != NULL) {
+		from = strtoull(first, NULL, 10);
+		count = many == NULL ? 1 : strtoull(many, NULL, 10);
 	}
 	print_message("# n=%u: seeds %llu to %llu\n", n, (unsigned long long)from,
 		      (unsigned long long)(from + count - 1));

@@ -422,10 +422,10 @@ static void votes_before_their_pre_prepare_are_used(void **state)
 	struct pbft_batch b = rig_batch(&r, 1);
 
 	(void)state;
-	rig_commit(&r, 1, 1, &b);
-	rig_commit(&r, 4, 1, &b);
 	rig_prepare(&r, 3, 1, &b);
 	rig_prepare(&r, 4, 1, &b);
+	rig_commit(&r, 1, 1, &b);
+	rig_commit(&r, 4, 1, &b);
 	rig_pre_prepare(&r, 1, &b);
 	rig_written(&r);
 	assert_int_equal(rig_count(&r, PBFT_SEND_COMMIT), 1);
