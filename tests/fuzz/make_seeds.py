@@ -273,6 +273,8 @@ def executed():
             octets += second.uint(len(ops) + 2, 2) + bytes([bundle["relay"], 2 * bundle["counter"] + last]) + ops
         if batch["sequence"] in (2, 5):
             put("operations", "up to batch %d" % batch["sequence"], octets)
+            tick = second.uint(5, 2) + b"\1\xff\4\0\0"
+            put("operations", "and a tick, up to %d" % batch["sequence"], octets + tick)
 
 
 def bundle_ops(batch, which):
