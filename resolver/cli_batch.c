@@ -93,6 +93,7 @@ int cli_batch_run(struct cli *cli, const struct cli_options *base, const char *p
 		fflush(cli->out);
 	}
 	if (ferror(file)) {
+		cli->place = path;
 		cli_report_note(cli, "cannot be read");
 		worst = cli_exit_worse(worst, CLI_EXIT_BATCH);
 	}

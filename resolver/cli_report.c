@@ -269,12 +269,12 @@ void cli_report_ticket(struct cli *cli, const struct cli_result *r, const uint8_
 /* ---- networks ---- */
 
 static const struct {
-	const char *name, *json, *words;
+	const char *name, *json, *before, *behind;
 } numbers[] = {
-	{"n", "n", "replicas"},
-	{"f", "f", "may fail"},
-	{"e", "epoch", "epoch"},
-	{"r", "retention", "seconds of retention"},
+	{"n", "n", "replicas ", ""},
+	{"f", "f", "of which may fail ", ""},
+	{"e", "epoch", "epoch ", ""},
+	{"r", "retention", "retention ", " s"},
 };
 
 static void network_json(struct cli *cli, const agree_network *network, const char *key)
@@ -316,7 +316,8 @@ static void network_text(struct cli *cli, const agree_network *network, const ch
 		for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 			if (agree_network_number(network, numbers[i].name, &number) != 0)
 				continue;
-			ap_text_addf(&t, "%s %llu %s", any ? "," : "", number, numbers[i].words);
+			ap_text_addf(&t, "%s %s%llu%s", any ? "," : "", numbers[i].before, number,
+				     numbers[i].behind);
 			any = true;
 		}
 		ap_text_add(&t, any ? "\n\n" : " nothing\n\n");

@@ -35,6 +35,8 @@ void fakenet_init(struct fakenet *net, unsigned n)
 		net->replicas[i].port = (uint16_t)(7853 + i);
 		net->replicas[i].udp_fd = -1;
 		net->replicas[i].tcp_fd = -1;
+		for (unsigned k = 0; k < FAKENET_CONNECTIONS_MAX; k++)
+			net->replicas[i].connections[k] = -1;
 	}
 }
 

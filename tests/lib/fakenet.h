@@ -13,6 +13,7 @@
 #include "libproto/dns.h"
 
 enum { FAKENET_REPLICAS_MAX = 4, FAKENET_INSTANCES_MAX = 64, FAKENET_EPOCH = 7 };
+enum { FAKENET_CONNECTIONS_MAX = 8 };
 
 enum fakenet_mood {
 	FAKENET_HONEST,
@@ -50,6 +51,7 @@ struct fakenet {
 		uint16_t port;
 		unsigned udp, tcp; /* requests that came */
 		int udp_fd, tcp_fd;
+		int connections[FAKENET_CONNECTIONS_MAX]; /* -1: none */
 	} replicas[FAKENET_REPLICAS_MAX];
 	struct {
 		uint8_t id[AP_ID_LEN];

@@ -65,6 +65,11 @@ void fakenet_kill(struct fakenet *net, unsigned i)
 		close(net->replicas[i].tcp_fd);
 	net->replicas[i].udp_fd = -1;
 	net->replicas[i].tcp_fd = -1;
+	for (unsigned k = 0; k < FAKENET_CONNECTIONS_MAX; k++) {
+		if (net->replicas[i].connections[k] >= 0)
+			close(net->replicas[i].connections[k]);
+		net->replicas[i].connections[k] = -1;
+	}
 }
 
 void fakenet_close(struct fakenet *net)
@@ -92,15 +97,27 @@ static bool all_read(int fd, uint8_t *octets, size_t len)
 	return recv(fd, octets, len, MSG_WAITALL) == (ssize_t)len;
 }
 
-/* One message of a connection, then it is closed; clients of these tests send at once. */
-static void tcp_serve(struct fakenet *net, unsigned i)
+static void connection_accept(struct fakenet *net, unsigned i)
+{
+	int fd = accept(net->replicas[i].tcp_fd, NULL, NULL);
+
+	for (unsigned k = 0; fd >= 0 && k < FAKENET_CONNECTIONS_MAX; k++) {
+		if (net->replicas[i].connections[k] >= 0)
+			continue;
+		net->replicas[i].connections[k] = fd;
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/* One message, which came whole, and its answer; then the connection is closed. */
+static void connection_serve(struct fakenet *net, unsigned i, unsigned k)
 {
 	uint8_t head[2], in[AP_DNS_MAX], out[2 + AP_DNS_MAX];
-	int fd = accept(net->replicas[i].tcp_fd, NULL, NULL);
+	int fd = net->replicas[i].connections[k];
 	size_t answer = 0;
 
-	if (fd < 0)
-		return;
 	if (all_read(fd, head, 2) && all_read(fd, in, (size_t)(head[0] << 8 | head[1])))
 		answer =
 			fakenet_answer(net, i, true, in, (size_t)(head[0] << 8 | head[1]), out + 2);
@@ -109,23 +126,37 @@ static void tcp_serve(struct fakenet *net, unsigned i)
 	if (answer > 0)
 		(void)send(fd, out, answer + 2, MSG_NOSIGNAL);
 	close(fd);
+	net->replicas[i].connections[k] = -1;
+}
+
+/* The descriptors of one replica: UDP, TCP, connections. */
+enum { PER_REPLICA = 2 + FAKENET_CONNECTIONS_MAX };
+
+static void replica_serve(struct fakenet *net, unsigned i, const struct pollfd fds[PER_REPLICA])
+{
+	if (fds[0].revents != 0)
+		udp_serve(net, i);
+	for (unsigned k = 0; k < FAKENET_CONNECTIONS_MAX; k++)
+		if (fds[2 + k].revents != 0)
+			connection_serve(net, i, k);
+	if (fds[1].revents != 0)
+		connection_accept(net, i);
 }
 
 void fakenet_serve(struct fakenet *net, int fd, int timeout_ms)
 {
-	struct pollfd fds[1 + 2 * FAKENET_REPLICAS_MAX] = {{.fd = fd, .events = POLLIN}};
-	nfds_t n = 1 + 2 * net->n;
+	struct pollfd fds[1 + PER_REPLICA * FAKENET_REPLICAS_MAX] = {{.fd = fd, .events = POLLIN}};
 
 	for (unsigned i = 0; i < net->n; i++) {
-		fds[1 + 2 * i] = (struct pollfd){net->replicas[i].udp_fd, POLLIN, 0};
-		fds[2 + 2 * i] = (struct pollfd){net->replicas[i].tcp_fd, POLLIN, 0};
+		struct pollfd *mine = &fds[1 + PER_REPLICA * i];
+
+		mine[0] = (struct pollfd){net->replicas[i].udp_fd, POLLIN, 0};
+		mine[1] = (struct pollfd){net->replicas[i].tcp_fd, POLLIN, 0};
+		for (unsigned k = 0; k < FAKENET_CONNECTIONS_MAX; k++)
+			mine[2 + k] = (struct pollfd){net->replicas[i].connections[k], POLLIN, 0};
 	}
-	if (poll(fds, n, timeout_ms) <= 0)
+	if (poll(fds, 1 + PER_REPLICA * net->n, timeout_ms) <= 0)
 		return;
-	for (unsigned i = 0; i < net->n; i++) {
-		if (fds[1 + 2 * i].revents != 0)
-			udp_serve(net, i);
-		if (fds[2 + 2 * i].revents != 0)
-			tcp_serve(net, i);
-	}
+	for (unsigned i = 0; i < net->n; i++)
+		replica_serve(net, i, &fds[1 + PER_REPLICA * i]);
 }
