@@ -4,12 +4,14 @@
  *	propose DOMAIN KEY LABEL VALUE
  *
  * The deadline is the end of this hour, so all that run it within the hour compete. KEY is what
- * `agree info DOMAIN +short` shows, or - for that of known_networks or DNSSEC. To build it outside
- * of this tree: cc propose.c $(pkg-config --cflags --libs libagree)
+ * `agree info DOMAIN +short` shows, or - for that of known_networks or DNSSEC. AGREE_DNS is the
+ * server to look the network up at, as for agree. To build it outside of this tree:
+ *	cc propose.c $(pkg-config --cflags --libs libagree)
  */
 #include <agree.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -102,6 +104,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	err = agree_ctx_new(&ctx);
+	if (err == 0)
+		err = agree_ctx_set(ctx, "dns", getenv("AGREE_DNS"));
 	if (err == 0)
 		err = find(ctx, argv[1], strcmp(argv[2], "-") == 0 ? NULL : argv[2], &network);
 	if (err == 0)
