@@ -16,13 +16,11 @@
 #define ASSERT(condition) ((condition) ? (void)0 : __builtin_trap())
 
 enum {
-	PBFT_RESEND_SLOTS = 8, /* lowest slots whose votes are sent again at a time */
-	PBFT_BACKOFF_MAX = 4,  /* own bundles: waits grow up to resend_ms << this */
-	PBFT_OWN_SPREAD =
-		192,	    /* of own counters outstanding; the machine remembers MACHINE_NUMBERS */
-	PBFT_ROOM_SLOT = 4, /* effects that one slot can have at once */
-	PBFT_ROOM_PROPOSE =
-		140, /* effects that one proposal can have: a batch of drops, as many spent ones */
+	PBFT_RESEND_SLOTS = 8,	 /* lowest slots whose votes are sent again at a time */
+	PBFT_BACKOFF_MAX = 4,	 /* own bundles: waits grow up to resend_ms << this */
+	PBFT_OWN_SPREAD = 192,	 /* of own counters that are outstanding */
+	PBFT_ROOM_SLOT = 4,	 /* effects that one slot can have at once */
+	PBFT_ROOM_PROPOSE = 140, /* of a proposal: a batch of drops, as many of spent bundles */
 };
 _Static_assert(PBFT_OWN_SPREAD + PBFT_OWN_MAX <= MACHINE_NUMBERS,
 	       "own bundles stay in the machine's memory");
@@ -117,9 +115,8 @@ struct pbft {
 
 	uint64_t heartbeat_ms; /* due */
 	uint64_t resend_ms;    /* due; UINT64_MAX: nothing outstanding */
-	bool stuck; /* nothing was executed for a whole resend_ms, though something is outstanding
-		     */
-	uint32_t turn; /* rotates among holders of a missing body */
+	bool stuck;	       /* nothing executed for resend_ms, though something is outstanding */
+	uint32_t turn;	       /* rotates among holders of a missing body */
 
 	uint64_t dropped[8];
 };
@@ -172,27 +169,29 @@ void pbft_vote_held(struct pbft *);
 
 void pbft_disk_done(struct pbft *);    /* on_written.c */
 void pbft_execute_next(struct pbft *); /* on_executed.c */
-void pbft_propose(struct pbft *);      /* on_bundle.c's queue to batches: propose.c */
+void pbft_propose(struct pbft *);      /* propose.c */
 void pbft_fetch_next(struct pbft *);   /* fetch.c */
 
 /* ---- on_bundle.c ---- */
 
-bool pbft_is_spent(const struct pbft *,
-		   const struct pbft_bundle *); /* its number is executed or void */
-void pbft_own_executed(struct pbft *);		/* own list without what is spent */
-void pbft_own_due(struct pbft *);		/* hands on again what is due */
+/* Its number is executed, or void. */
+bool pbft_is_spent(const struct pbft *, const struct pbft_bundle *);
+void pbft_own_executed(struct pbft *); /* own list without what is spent */
+void pbft_own_due(struct pbft *);      /* hands on again what is due */
 
 /* ---- on_checkpoint.c ---- */
 
 struct pbft_checkpoint *pbft_checkpoint_find(struct pbft *, uint64_t seq);
-struct pbft_checkpoint *pbft_checkpoint_take(struct pbft *,
-					     uint64_t seq); /* NULL: no place for it */
-void pbft_checkpoint_own(struct pbft *, uint64_t seq,
-			 const uint8_t state[32]);	 /* executed to here */
-void pbft_checkpoint_check(struct pbft *, uint64_t seq); /* is it stable now? */
+/* NULL: there is no place for it. */
+struct pbft_checkpoint *pbft_checkpoint_take(struct pbft *, uint64_t seq);
+/* Executed to here: writes the own vote. */
+void pbft_checkpoint_own(struct pbft *, uint64_t seq, const uint8_t state[32]);
+/* Stable now, or diverged? */
+void pbft_checkpoint_check(struct pbft *, uint64_t seq);
+/* Sends own votes that the disk released. */
 void pbft_checkpoint_durable(struct pbft *);
-bool pbft_checkpoint_help(struct pbft *, uint8_t id,
-			  uint64_t stable); /* true: something was sent */
+/* true: something was sent. */
+bool pbft_checkpoint_help(struct pbft *, uint8_t id, uint64_t stable);
 
 /* ---- fetch.c ---- */
 
@@ -200,8 +199,8 @@ void pbft_fetch_try(struct pbft *);    /* all bodies and f+1 attests here? */
 void pbft_fetch_late(struct pbft *);   /* timer: the next source, what is missing */
 void pbft_fetch_end(struct pbft *);    /* gives up what is not taken over */
 void pbft_fetch_bodies(struct pbft *); /* timer: single bodies that votes single out */
-bool pbft_fetch_take(struct pbft *, uint8_t from, uint64_t seq,
-		     const struct pbft_batch *); /* true: kept, with its hold */
+/* true: a body of the range, kept with its hold. */
+bool pbft_fetch_take(struct pbft *, uint8_t from, uint64_t seq, const struct pbft_batch *);
 
 /* ---- events ---- */
 

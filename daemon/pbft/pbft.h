@@ -298,7 +298,8 @@ int pbft_restore_checkpoint(struct pbft *, uint64_t seq, uint64_t incarnation,
 
 void pbft_step(struct pbft *, const struct pbft_event *, struct pbft_update *);
 
-/* false: this PREPARE, valid or not, changes nothing any more, so its signature need not be verified. */
+/* false: this PREPARE, valid or not, changes nothing any more, so its signature need not be
+ * verified. */
 bool pbft_wants_prepare(const struct pbft *, const struct pbft_proposal *);
 
 /* For status, statistics and tests; nothing else reads the core. */

@@ -114,6 +114,13 @@ static void seven_replicas_agree_under_any_crashes_and_losses(void **state)
 	run_seeds(10001, 60, 7);
 }
 
+static void larger_networks_agree_too(void **state)
+{
+	(void)state;
+	run_seeds(20001, 6, 10);
+	run_seeds(30001, 4, 13);
+}
+
 /* ---- single misfortunes ---- */
 
 static struct net *healthy(uint64_t seed, uint8_t n)
@@ -419,6 +426,7 @@ int main(void)
 		cmocka_unit_test(the_same_seed_gives_the_same_run),
 		cmocka_unit_test(four_replicas_agree_under_any_crashes_and_losses),
 		cmocka_unit_test(seven_replicas_agree_under_any_crashes_and_losses),
+		cmocka_unit_test(larger_networks_agree_too),
 	};
 
 	return cmocka_run_group_tests_name("net", tests, NULL, NULL);

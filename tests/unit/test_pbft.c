@@ -642,6 +642,44 @@ static void a_body_that_votes_single_out_is_fetched_and_executed(void **state)
 	assert_int_equal(rig_votes(&r), 0);
 }
 
+static bool is_wanted(uint8_t from, uint64_t seq, const struct pbft_batch *b)
+{
+	struct pbft_proposal v = {.seq = seq, .replica = from};
+
+	memcpy(v.batch, b->digest, 32);
+	return pbft_wants_prepare(r.core, &v);
+}
+
+static void a_prepare_beyond_the_certificate_is_not_wanted(void **state)
+{
+	struct pbft_batch b = rig_batch(&r, 1), other = rig_batch(&r, 2);
+
+	(void)state;
+	assert_true(is_wanted(3, 1, &b)); /* it may come before its PRE-PREPARE */
+	rig_pre_prepare(&r, 1, &b);
+	assert_true(is_wanted(3, 1, &b));
+	rig_prepare(&r, 3, 1, &b);
+	assert_false(is_wanted(4, 1, &b)); /* with the own one it is enough */
+	assert_true(is_wanted(4, 1, &other));
+	assert_true(is_wanted(4, 2, &b));
+	rig_written(&r);
+	assert_int_equal(rig_count(&r, PBFT_WRITE_PREPARED), 1);
+}
+
+static void a_primary_wants_the_prepares_of_2f_backups(void **state)
+{
+	struct pbft_batch b;
+
+	(void)state;
+	hand(3, 1);
+	rig_written(&r);
+	b = *rig_last(&r, PBFT_SEND_PRE_PREPARE)->u.slot.batch;
+	rig_prepare(&r, 2, 1, &b);
+	assert_true(is_wanted(3, 1, &b));
+	rig_prepare(&r, 3, 1, &b);
+	assert_false(is_wanted(4, 1, &b));
+}
+
 /* ---- bundles on their way ---- */
 
 static void an_own_bundle_goes_to_the_primary_then_again_then_to_all(void **state)
@@ -1050,6 +1088,8 @@ int main(void)
 		AS(backup, a_commit_is_accepted_whatever_the_clock_says),
 		AS(backup, execution_is_in_order_and_one_at_a_time),
 		AS(backup, a_body_that_votes_single_out_is_fetched_and_executed),
+		AS(backup, a_prepare_beyond_the_certificate_is_not_wanted),
+		AS(primary, a_primary_wants_the_prepares_of_2f_backups),
 		AS(backup, an_own_bundle_goes_to_the_primary_then_again_then_to_all),
 		AS(backup, an_own_bundle_is_dropped_when_executed),
 		AS(backup, own_bundles_are_bounded_in_number_and_spread),
