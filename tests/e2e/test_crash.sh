@@ -41,6 +41,21 @@ killed_while_it_catches_up() {
 	all_same "$work/two" 2
 }
 
+# Without its primary the network may stand still; what it has decided it says, and it never lies.
+primary_is_killed() {
+	"$localnet" kill --dir "$net" 0
+	for i in 1 2 3; do all_same "$work/one" "$i"; done
+	got=0
+	ask propose without primary +deadline=600s +time=1 +tries=1 "+dns=$host#$((port + 1))" >"$work/out" || got=$?
+	case $got in
+	0 | 9 | 11) ;;
+	*) return 1 ;;
+	esac
+	"$localnet" restart --dir "$net" 0
+	eventually 30 are_level
+	[ "$(ask propose with primary +deadline=600s +short)" = primary ]
+}
+
 all_killed_under_load() {
 	background crowd "$work/all-$1" 4000 0 1 2 3
 	sleep "$1"
@@ -75,6 +90,7 @@ cp "$net/group.pub" "$work/key"
 check "the service goes on without a backup" service_goes_on_without_a_backup
 check "a backup that comes back catches up" backup_comes_back_and_catches_up
 check "a backup killed while it catches up comes back too" killed_while_it_catches_up
+check "without its primary the network does not lie, with it it goes on" primary_is_killed
 check "all replicas killed under load: each acknowledged outcome is the same" all_killed_under_load 0.3
 check "the same at another moment" all_killed_under_load 0.7
 check "an orderly stop and start changes nothing" everything_is_still_there
