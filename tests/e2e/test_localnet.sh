@@ -52,6 +52,7 @@ bad_arguments_are_said() {
 	exits 1 "$localnet" start --dir "$work/bad" --n 5
 	exits 1 "$localnet" start --dir "$work/bad" --port 65500
 	exits 1 "$localnet" start --dir "$work/bad" --domain 'no good'
+	[ ! -e "$work/bad" ]
 	exits 1 "$localnet" frobnicate --dir "$net"
 	exits 1 "$localnet" kill --dir "$net" 4
 	exits 1 "$localnet" stop --dir "$work/nowhere"
