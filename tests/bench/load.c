@@ -119,8 +119,8 @@ static bool records_read(const char *path)
 	while (good && fgets(line, sizeof(line), f) != NULL) {
 		if (n % 4096 == 0) {
 			more = realloc(records, (n + 4096) * sizeof(*records));
+			records = more != NULL ? more : records;
 			good = more != NULL && n < LOAD_COUNT_MAX;
-			records = good ? more : records;
 		}
 		good = good && record_parse(&records[n], line);
 		n++;
