@@ -129,6 +129,7 @@ int cluster_try(struct cluster *c, unsigned i, char why_text[512])
 	struct self self = {.net = c->net, .id = (uint8_t)(i + 1)};
 	struct ap_text why;
 	uint16_t port = addr_port((const struct sockaddr *)&c->net.members[i].client.ss);
+	int status;
 
 	ap_text_init(&why, why_text, 512);
 	memcpy(self.seed, c->seeds[i], 32);
@@ -137,7 +138,13 @@ int cluster_try(struct cluster *c, unsigned i, char why_text[512])
 	s.udp_fds[0] = bound(SOCK_DGRAM, port);
 	s.tcp_fds[0] = bound(SOCK_STREAM, port);
 	assert_true(s.link_fd >= 0 && s.udp_fds[0] >= 0 && s.tcp_fds[0] >= 0);
-	return run_new(&c->run[i], c->base, &c->conf[i], &self, &s, &why);
+	status = run_new(&c->run[i], c->base, &c->conf[i], &self, &s, &why);
+	if (status != 0) { /* a process would end here, and its sockets with it */
+		close(s.link_fd);
+		close(s.udp_fds[0]);
+		close(s.tcp_fds[0]);
+	}
+	return status;
 }
 
 void cluster_start(struct cluster *c, unsigned i)
