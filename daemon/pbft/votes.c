@@ -137,11 +137,12 @@ static uint16_t done(const struct pbft *p, uint64_t seq)
 
 static void resend(struct pbft *p, const struct pbft_slot *slot, uint16_t to)
 {
-	uint16_t commits = pbft_slot_commits(slot, p->view, slot->vote);
-	uint16_t have = (uint16_t)(commits | pbft_slot_prepares(slot, p->view, slot->vote));
+	uint16_t commits, have;
 
 	if (!slot->vote_durable || !pbft_slot_votes(slot, p->view))
 		return;
+	commits = pbft_slot_commits(slot, p->view, slot->vote);
+	have = (uint16_t)(commits | pbft_slot_prepares(slot, p->view, slot->vote));
 	to &= (uint16_t)~done(p, slot->seq);
 	if (pbft_primary(p, p->view) == p->conf.self) {
 		if ((to & ~have) != 0) /* who has voted has the body */
