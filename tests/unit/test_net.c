@@ -316,8 +316,8 @@ static void f_liars_keep_nobody_from_catching_up_and_are_not_believed(void **sta
 {
 	(void)state;
 	for (uint64_t seed = 20; seed < 26; seed++) {
-		liars_serve(seed, 4, 1u << (seed % 3));
-		liars_serve(seed, 7, 3u << (seed % 5));
+		liars_serve(seed, 4, (uint16_t)(1u << (seed % 3)));
+		liars_serve(seed, 7, (uint16_t)(3u << (seed % 5)));
 	}
 }
 
