@@ -1,16 +1,18 @@
 /*
- * From disk to where this replica was. The store has the machine's state after its last merged checkpoint S; the
- * journal has the batches behind it and the votes.
- * 1. Read the journal from S + 1: votes and proposals of the open window, the highest executed sequence E,
- *    signatures.
+ * From disk to where this replica was. The store has the machine's state after its last merged
+ * checkpoint S; the journal has the batches behind it and the votes.
+ * 1. Read the journal from S + 1: votes and proposals of the open window, the highest executed
+ * sequence E, signatures.
  * 2. Machine: the state at S, then the batches S + 1 to E once more.
- * 3. Core: base E, then its votes. What was voted and not executed is agreed on again with the others.
+ * 3. Core: base E, then its votes. What was voted and not executed is agreed on again with the
+ * others.
  */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/files.h"
 #include "daemon/log.h"
 #include "daemon/run_priv.h"
 #include "libproto/crypto.h"
@@ -217,10 +219,11 @@ static int machine_again(struct replay *p, struct disk_error *why)
 			octets = effect_batch(r, seq, NULL, buf, RUN_FRAME_MAX);
 		if (octets.data == NULL ||
 		    verify_batch_octets(&r->verifier, octets.data, octets.len, refs) != NULL)
-			status = disk_say(why, DISK_EDAMAGED,
-					  "the journal lacks batch %llu, which this replica executed: "
-					  "move the data directory away and start it from another's",
-					  (unsigned long long)seq);
+			status = disk_say(
+				why, DISK_EDAMAGED,
+				"the journal lacks batch %llu, which this replica executed: "
+				"move the data directory away and start it from another's",
+				(unsigned long long)seq);
 		else
 			execute_batch(r, seq, refs->digest, octets, false);
 	}
@@ -228,10 +231,11 @@ static int machine_again(struct replay *p, struct disk_error *why)
 	free(buf);
 	if (status == 0 && p->has_running && p->base.executed > p->merged &&
 	    memcmp(machine_running(r->machine), p->base.running, 32) != 0)
-		status = disk_say(why, DISK_EDAMAGED,
-				  "the journal's batches up to %llu do not give the state that they "
-				  "gave before: move the data directory away",
-				  (unsigned long long)p->base.executed);
+		status =
+			disk_say(why, DISK_EDAMAGED,
+				 "the journal's batches up to %llu do not give the state that they "
+				 "gave before: move the data directory away",
+				 (unsigned long long)p->base.executed);
 	return status;
 }
 
@@ -304,15 +308,17 @@ static int core_again(struct replay *p, struct disk_error *why)
 	memcpy(p->base.running, machine_running(r->machine), 32);
 	machine_digest(r->machine, p->base.state);
 	if (pbft_restore_base(r->pbft, &p->base) != 0)
-		return disk_say(why, DISK_EDAMAGED, "the journal contradicts itself: batch %llu, "
-						    "stable checkpoint %llu",
+		return disk_say(why, DISK_EDAMAGED,
+				"the journal contradicts itself: batch %llu, "
+				"stable checkpoint %llu",
 				(unsigned long long)p->base.executed,
 				(unsigned long long)p->base.stable);
 	for (const struct vote *v = p->votes; v != NULL; v = v->next) {
 		if (core_vote(p, v) < 0)
-			return disk_say(why, DISK_EDAMAGED,
-					"the journal holds two votes of this replica that contradict "
-					"each other: it must not vote; move the data directory away");
+			return disk_say(
+				why, DISK_EDAMAGED,
+				"the journal holds two votes of this replica that contradict "
+				"each other: it must not vote; move the data directory away");
 	}
 	return 0;
 }
@@ -335,7 +341,8 @@ static void clear(struct replay *p)
 	}
 }
 
-/* What was restored is the live state's business from here: merging goes on behind the newest checkpoint. */
+/* What was restored is the live state's business from here: merging goes on behind the newest
+ * checkpoint. */
 static void finish(struct replay *p, const struct journal_report *report)
 {
 	for (const struct signature *s = p->signatures; s != NULL; s = s->next)
@@ -346,6 +353,27 @@ static void finish(struct replay *p, const struct journal_report *report)
 		(unsigned long long)p->base.executed, (unsigned long long)p->base.stable,
 		(unsigned long long)p->merged, (unsigned long long)report->records,
 		(unsigned long long)report->cut);
+}
+
+/* Votes that are not remembered may be contradicted: without its journal a replica that has run
+ * before must not vote under this identity again. */
+static int history_is_there(struct replay *p, const struct journal_report *report,
+			    struct disk_error *why)
+{
+	char boot[32];
+
+	p->r->is_first_run = report->is_new != 0;
+	if (report->is_new == 0 ||
+	    (p->merged == 0 &&
+	     files_get(p->r->conf->data, "boot", boot, sizeof(boot), why) == DISK_ENOTFOUND))
+		return 0;
+	return disk_say(why, DISK_EDAMAGED,
+			"%s/journal is empty, but this replica has run before: it no longer knows "
+			"what it voted "
+			"for, so it must not vote; put the journal back, or have the members form "
+			"the network "
+			"anew with another identity for this one",
+			p->r->conf->data);
 }
 
 int replay(struct run *r, struct disk_error *why)
@@ -360,10 +388,13 @@ int replay(struct run *r, struct disk_error *why)
 	if (status == 0)
 		status = journal_replay(r->journal, p.merged + 1, on_record, &p, &report, why);
 	if (status == DISK_ESTOPPED)
-		status = disk_say(why, DISK_EDAMAGED,
-				  "the journal cannot be used: %s: move the data directory away and "
-				  "start this replica from another's",
-				  p.damage);
+		status =
+			disk_say(why, DISK_EDAMAGED,
+				 "the journal cannot be used: %s: move the data directory away and "
+				 "start this replica from another's",
+				 p.damage);
+	if (status == 0)
+		status = history_is_there(&p, &report, why);
 	if (status == 0)
 		status = machine_again(&p, why);
 	if (status == 0)

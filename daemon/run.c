@@ -91,7 +91,8 @@ static bool prepare_wanted(void *arg, const struct pbft_proposal *p)
 static size_t bundle_encode(struct run *r, size_t ops, uint64_t counter, struct pbft_bundle *b)
 {
 	struct ap_writer w;
-	ap_bundle m = {.relay = r->self, .start = r->boot, .counter = counter, .ops = {r->ops, ops}};
+	ap_bundle m = {
+		.relay = r->self, .start = r->boot, .counter = counter, .ops = {r->ops, ops}};
 
 	ap_digest_bundle(ap_sha256, b->digest, r->net.genesis, r->self, r->boot, counter, m.ops);
 	sign_bundle(r->secret, b->digest, m.sig.octets);
@@ -100,7 +101,8 @@ static size_t bundle_encode(struct run *r, size_t ops, uint64_t counter, struct 
 	return ap_writer_len(&w);
 }
 
-/* Own requests become a bundle at once while few are under way; else they gather until one is full or one is done. */
+/* Own requests become a bundle at once while few are under way; else they gather until one is full
+ * or one is done. */
 static void fill(struct run *r)
 {
 	struct relay *relay = clients_relay(r->clients);
@@ -117,7 +119,8 @@ static void fill(struct run *r)
 		if (core.own >= PBFT_OWN_MAX ||
 		    (core.own >= RUN_BUNDLES_OUT && info.queued < AP_BUNDLE_REQUESTS_MAX))
 			return;
-		ops = relay_fill(relay, r->ops, sizeof(r->ops), &b->counter, &b->requests, run_now());
+		ops = relay_fill(relay, r->ops, sizeof(r->ops), &b->counter, &b->requests,
+				 run_now());
 		if (ops == 0)
 			return;
 		b->relay = r->self;
@@ -141,7 +144,8 @@ static void tick_if_idle(struct run *r)
 	pbft_info(r->pbft, &info);
 	if (info.primary == r->self && info.in_flight == 0 &&
 	    machine_key(r->machine)->phase == MACHINE_LIVE &&
-	    run_wall() > machine_time(r->machine) + quarter && !relay_waiting(clients_relay(r->clients)))
+	    run_wall() > machine_time(r->machine) + quarter &&
+	    !relay_waiting(clients_relay(r->clients)))
 		relay_submit_own(clients_relay(r->clients), AP_OP_tick, NULL, 0);
 }
 
@@ -169,7 +173,8 @@ static bool is_idle(const struct run *r)
 
 	pbft_info(r->pbft, &core);
 	relay_info(clients_relay(r->clients), &relay);
-	return relay.outstanding == 0 && core.in_flight == 0 && core.own == 0 && sign_missing(r->sign) == 0;
+	return relay.outstanding == 0 && core.in_flight == 0 && core.own == 0 &&
+	       sign_missing(r->sign) == 0;
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *arg)
@@ -206,8 +211,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	log_tick();
 	if (r->clock.leapt)
-		log_say(LOG_L_ERROR, "this host's clock has leapt: set it right; until then this replica "
-				     "goes by its monotonic clock");
+		log_say(LOG_L_ERROR,
+			"this host's clock has leapt: set it right; until then this replica "
+			"goes by its monotonic clock");
 	tick_if_idle(r);
 	if (keygen_wake(r->keygen) <= run_now())
 		execute_keygen(r);
@@ -260,7 +266,8 @@ static bool on_share(struct run *r, uint8_t from, const uint8_t *body, size_t le
 	ap_share_get(&reader, &m);
 	if (!ap_reader_done(&reader) || m.share.replica != from)
 		return false;
-	/* the link has authenticated the sender; the identity signature is evidence, looked at when there is a quarrel */
+	/* the link has authenticated the sender; the identity signature is evidence, looked at when
+	 * there is a quarrel */
 	sign_share_in(r->sign, from, &m.share, run_now());
 	return true;
 }
@@ -314,7 +321,27 @@ static void body_signature(struct run *r, const uint8_t *body, size_t len)
 		sign_signed_in(r->sign, m.seq, m.sig.it.octets);
 }
 
-static bool on_core_frame(struct run *r, uint8_t from, uint8_t type, const uint8_t *octets, size_t len)
+/*
+ * A replica whose whole data directory was lost looks like one that starts for the first time. Only
+ * the log tells: it holds an ENCKEY of this replica, if it has ever taken part. So in a first run
+ * nothing is voted for but at the head of a log that has none yet; keygen.c stops a replica that
+ * meets its own ENCKEY there without the key to it.
+ */
+static bool may_vote(struct run *r, uint64_t seq)
+{
+	const struct machine_key *key = machine_key(r->machine);
+
+	if (!r->is_first_run)
+		return true;
+	if (seq > machine_seq(r->machine) + RUN_PIPELINE)
+		return false;
+	if (key->phase != MACHINE_ENCKEYS || (key->have_enckey >> (r->self - 1) & 1) != 0)
+		r->is_first_run = false; /* and keygen.c has the key */
+	return true;
+}
+
+static bool on_core_frame(struct run *r, uint8_t from, uint8_t type, const uint8_t *octets,
+			  size_t len)
 {
 	struct pbft_event ev;
 	const char *why;
@@ -327,11 +354,14 @@ static bool on_core_frame(struct run *r, uint8_t from, uint8_t type, const uint8
 		log_say(LOG_L_DETAIL, "refused frame member=%u: %s", from, why);
 		return false;
 	}
+	if (ev.kind == PBFT_EV_PRE_PREPARE && !may_vote(r, ev.u.pre_prepare.p.seq))
+		return true; /* what is committed is fetched */
 	if (body.len > 0) {
 		bool bundle = ev.kind == PBFT_EV_BUNDLE;
 		const uint8_t *digest = bundle ? ev.u.bundle.digest : r->batch.digest;
 
-		if (bodies_put(r->bodies, digest, body.data, body.len, bundle ? NULL : &r->batch) != 0)
+		if (bodies_put(r->bodies, digest, body.data, body.len, bundle ? NULL : &r->batch) !=
+		    0)
 			return true; /* no room now; it is sent again */
 	}
 	if (ev.kind == PBFT_EV_BODY)
@@ -383,7 +413,8 @@ static void send_share(void *arg, uint16_t to, const ap_share_body *share)
 	sign_share(r->secret, r->net.genesis, share, m.sig.octets);
 	ap_writer_init(&w, octets, sizeof(octets));
 	ap_share_put(&w, &m);
-	peers_send(r->peers, to, AP_MESSAGE_share, (struct iovec[]){{octets, ap_writer_len(&w)}}, 1);
+	peers_send(r->peers, to, AP_MESSAGE_share, (struct iovec[]){{octets, ap_writer_len(&w)}},
+		   1);
 }
 
 static void send_want(void *arg, uint16_t to, uint64_t seq)
@@ -513,9 +544,10 @@ static int start_keygen(struct run *r, struct disk_error *why)
 	memcpy(kc.genesis, r->net.genesis, 32);
 	kc.frost = r->frost;
 	if (status == FROST_ECANARY)
-		return disk_say(why, DISK_EUSAGE,
-				"this libsodium takes bad points for good (CVE-2025-69277): install a "
-				"fixed one (Debian: libsodium23 1.0.18-1+deb12u1 or later)");
+		return disk_say(
+			why, DISK_EUSAGE,
+			"this libsodium takes bad points for good (CVE-2025-69277): install a "
+			"fixed one (Debian: libsodium23 1.0.18-1+deb12u1 or later)");
 	if (status != 0 || keygen_new(&r->keygen, &kc) != 0)
 		return disk_say(why, DISK_ESYSTEM, "out of memory for the signer");
 	if (!frost_is_locked(r->frost))
@@ -589,8 +621,10 @@ static void start_clock(struct run *r)
 		    machine_time(r->machine), run_wall(), run_now());
 	if (!r->clock.believed)
 		log_say(LOG_L_ERROR,
-			"this host's clock is too far from the network's last batch: nothing is voted for "
-			"until batches of the others bear it out; set the clock and start again, or, if it "
+			"this host's clock is too far from the network's last batch: nothing is "
+			"voted for "
+			"until batches of the others bear it out; set the clock and start again, "
+			"or, if it "
 			"is right after a long outage, say so: agreectl believe_clock");
 }
 
@@ -600,7 +634,8 @@ void run_believe_clock(struct run *r)
 	log_say(LOG_L_INFO, "the operator says that the clock is right");
 }
 
-static int start(struct run *r, struct self *self, const struct run_sockets *s, struct disk_error *why)
+static int start(struct run *r, struct self *self, const struct run_sockets *s,
+		 struct disk_error *why)
 {
 	struct pbft_event ev = {.kind = PBFT_EV_START};
 	int status = start_storage(r, why);

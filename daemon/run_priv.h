@@ -51,6 +51,7 @@ struct run {
 	uint8_t secret[64]; /* identity, as libsodium has it */
 	uint8_t keys[AP_REPLICAS_MAX][32];
 	uint64_t boot;
+	bool is_first_run; /* no history, and nothing yet that shows whether there was one */
 	struct clock clock;
 	struct verifier verifier;
 	struct journal *journal;
