@@ -23,7 +23,7 @@
 
 enum {
 	LINK_VERSION = 1,
-	STRANGERS_MAX = 2 * AP_REPLICAS_MAX, /* accepted and not yet known: more are closed at once */
+	STRANGERS_MAX = 2 * AP_REPLICAS_MAX, /* accepted and not yet known: for one more the oldest has to go */
 	HANDSHAKE_S = 5,
 	SILENCE_S = 10, /* a link that gives nothing for so long is dead: heartbeats come every second */
 	RETRY_FIRST_MS = 50,
@@ -180,7 +180,6 @@ static bool hello_in(struct conn *c, const uint8_t *body, size_t len)
 		return false;
 	}
 	c->hello = true;
-	peer->retry_ms = RETRY_FIRST_MS;
 	peer->info.up = true;
 	peer->info.boot = m.boot;
 	log_say(LOG_L_INFO, "link up member=%u boot=%llu", c->id, (unsigned long long)m.boot);
@@ -190,12 +189,13 @@ static bool hello_in(struct conn *c, const uint8_t *body, size_t len)
 
 static bool frame_in(struct conn *c, uint8_t type, const uint8_t *body, size_t len)
 {
-	struct peer_info *info = &c->peers->peer[c->id - 1].info;
+	struct peer *peer = &c->peers->peer[c->id - 1];
 
-	info->frames_in++;
-	info->octets_in += HEADER + len;
+	peer->info.frames_in++;
+	peer->info.octets_in += HEADER + len;
 	if (!c->hello)
 		return type == AP_MESSAGE_hello && hello_in(c, body, len);
+	peer->retry_ms = RETRY_FIRST_MS; /* not before: the other side may not have taken our HELLO */
 	return type != AP_MESSAGE_hello &&
 	       c->peers->conf.on_frame(c->peers->conf.arg, c->id, type, body, len);
 }
@@ -341,6 +341,16 @@ static struct conn *conn_new(struct peers *p, evutil_socket_t fd, uint8_t id)
 	return c;
 }
 
+/* Who is a member is through in no time; who lets us wait gives way. */
+static void oldest_stranger_end(struct peers *p)
+{
+	struct conn *c = p->strangers;
+
+	while (c->next != NULL)
+		c = c->next;
+	conn_end(c, 0);
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa,
 		      int len, void *arg)
 {
@@ -350,7 +360,9 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	(void)listener;
 	(void)sa;
 	(void)len;
-	c = p->n_strangers < STRANGERS_MAX ? conn_new(p, fd, 0) : NULL;
+	if (p->n_strangers == STRANGERS_MAX)
+		oldest_stranger_end(p);
+	c = conn_new(p, fd, 0);
 	if (c == NULL) {
 		close(fd);
 		return;
