@@ -73,6 +73,11 @@
 	  "not a proof file, or damaged: save it again with +proof=FILE")                          \
 	E(AGREE_ETERMS, -68, 0, 12,                                                                \
 	  "the answer is about the same id under other terms: do not reveal anything")             \
+	E(AGREE_EWRONGKEY, -70, 0, 12,                                                             \
+	  "the key is not this network's: compare it with what the network's operators say, and "  \
+	  "believe nothing until then")                                                            \
+	E(AGREE_EKNOWN, -71, 0, 12,                                                                \
+	  "not a line of known_networks, so no key of it is trusted: correct or remove the line")  \
 	E(AGREE_ENOKEY, -69, 0, 18,                                                                \
 	  "no trusted key for this network: give +key=, or +tofu to trust the one in the DNS "     \
 	  "from now on")                                                                           \

@@ -132,8 +132,9 @@ typedef void agree_network_cb(void *arg, int status, agree_network *network);
  * Looks up where the network's replicas are, and its key. The key is `key`, 43 characters of
  * base64url, if that is not NULL; else the one in the known_networks file, else one that the DNS
  * authenticates (DNSSEC), else, with the option tofu, the one that the DNS has. Status
- * AGREE_EKEYCHANGED: the DNS has another key than known_networks; AGREE_ENOKEY: there is none to
- * trust. `request` may be NULL.
+ * AGREE_EWRONGKEY: the DNS has another key than `key`; AGREE_EKEYCHANGED: than known_networks;
+ * AGREE_EKNOWN: that file has a line that cannot be understood, which a note of agree_ctx_trace
+ * names; AGREE_ENOKEY: there is none to trust. `request` may be NULL.
  */
 AGREE_API int agree_network_find(agree_ctx *ctx, const char *domain, const char *key,
 				 agree_network_cb *cb, void *arg, agree_request **request);
@@ -150,8 +151,8 @@ enum {
 AGREE_API int agree_network_trust(const agree_network *network);
 AGREE_API const char *agree_trust_text(int trust);
 
-/* The key that known_networks has for this domain, for agree_verify: 0, AGREE_ENOKEY, AGREE_EFILE.
- */
+/* The key that known_networks has for this domain, for agree_verify: 0, AGREE_ENOKEY, AGREE_EFILE,
+ * AGREE_EKNOWN. */
 AGREE_API int agree_known_key(agree_ctx *ctx, const char *domain, unsigned char key[AGREE_KEY_LEN]);
 
 AGREE_API const char *agree_network_domain(const agree_network *network);

@@ -45,6 +45,9 @@ static void ask_conclude(struct ask *ask)
 	const struct stub_query *q = &ask->query;
 	int err = q->status;
 
+	/* the id was made from the descriptor and our key: it is the key that they do not share */
+	if (err == AGREE_EWRONGID && q->conf.ask != STUB_READ)
+		err = AGREE_EWRONGKEY;
 	if (err == 0) {
 		err = stub_outcome_new(&ask->outcome, &q->conf.id, q->record, q->record_len,
 				       &ask->endpoints[q->answered].address);

@@ -31,6 +31,7 @@ struct cli {
 	const struct cli_options *options; /* of the line that is being carried out */
 	const char *place;		   /* "file:line", to say in errors; NULL: none */
 	char command[CLI_COMMAND_MAX];	   /* the line, for +cmd */
+	char detail[CLI_ERROR_MAX];	   /* file and line of the last error; "": none */
 	int outcome_status;		   /* exit status that the last outcome gave */
 
 	/* the network of this line; kept for the next ones that would find it in the same way */
@@ -81,6 +82,8 @@ void cli_report_network(struct cli *cli, const agree_network *network);
 void cli_report_ticket(struct cli *cli, const struct cli_result *result, const uint8_t *id);
 /* Says it on stderr, and in JSON; detail may be NULL. Gives the exit status. */
 int cli_report_error(struct cli *cli, int err, const char *detail);
+/* The same, with words that say all that there is to say instead of the error's own. */
+int cli_report_sentence(struct cli *cli, int err, const char *words);
 /* A word to the user, where stdout is for the value alone. */
 void cli_report_note(struct cli *cli, const char *text);
 /* Begins text in cli->text; ends it on stdout. */

@@ -44,6 +44,9 @@ static int run(struct cli *cli, struct cli_line *line, int argc, char **argv)
 		help(cli);
 		return line->options.help ? CLI_EXIT_OK : CLI_EXIT_USAGE;
 	}
+	if (line->options.batch != NULL && line->n_words > 0)
+		return cli_report_error(cli, AGREE_EUSAGE,
+					"with -f, verbs and words are in the file");
 	err = agree_ctx_new(&cli->ctx);
 	if (err != 0)
 		return cli_report_error(cli, err, NULL);

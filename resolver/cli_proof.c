@@ -2,9 +2,13 @@
 
 #include "resolver/cli_proof.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "libproto/crypto.h"
@@ -108,28 +112,75 @@ int cli_proof_parse(struct cli_proof *proof, const char *text, size_t len)
 
 /* ---- files ---- */
 
+static bool text_write(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		text += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* A file of its own that takes the place of the old one when it is whole. */
+static int file_replace(const char *path, const char *text, size_t len)
+{
+	char temporary[PATH_MAX];
+	bool ok;
+	int fd;
+
+	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
+		return AGREE_EFILE;
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+	if (fd < 0)
+		return AGREE_EFILE;
+	ok = text_write(fd, text, len) && fsync(fd) == 0;
+	ok = close(fd) == 0 && ok;
+	if (ok && rename(temporary, path) == 0)
+		return 0;
+	(void)unlink(temporary);
+	return AGREE_EFILE;
+}
+
+/* Devices and pipes are written to; they, and symbolic links that lead nowhere yet, stay. */
+static int file_write(const char *path, const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+	bool ok;
+
+	if (fd < 0)
+		return AGREE_EFILE;
+	ok = text_write(fd, text, len);
+	ok = close(fd) == 0 && ok;
+	return ok ? 0 : AGREE_EFILE;
+}
+
 int cli_proof_save(const char *path, const struct cli_proof *proof)
 {
-	char text[CLI_PROOF_FILE_MAX], temporary[4096];
+	char text[CLI_PROOF_FILE_MAX], target[PATH_MAX];
 	struct ap_text t;
-	FILE *file;
-	bool ok;
+	struct stat st;
 
 	ap_text_init(&t, text, sizeof(text));
 	cli_proof_show(&t, proof);
-	if (t.cut ||
-	    snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
+	if (t.cut)
 		return AGREE_EFILE;
-	file = fopen(temporary, "we");
-	if (file == NULL)
-		return AGREE_EFILE;
-	ok = fwrite(text, 1, ap_text_len(&t), file) == ap_text_len(&t) && fflush(file) == 0 &&
-	     fsync(fileno(file)) == 0;
-	ok = fclose(file) == 0 && ok;
-	if (ok && rename(temporary, path) == 0)
-		return 0;
-	(void)remove(temporary);
-	return AGREE_EFILE;
+	if (stat(path, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return file_write(path, text, ap_text_len(&t));
+		/* behind symbolic links, which stay */
+		if (realpath(path, target) == NULL)
+			return AGREE_EFILE;
+		return file_replace(target, text, ap_text_len(&t));
+	}
+	if (lstat(path, &st) == 0)
+		return file_write(path, text, ap_text_len(&t));
+	return file_replace(path, text, ap_text_len(&t));
 }
 
 int cli_proof_load(const char *path, struct cli_proof *proof)

@@ -32,7 +32,8 @@ void cli_proof_show(struct ap_text *t, const struct cli_proof *proof);
 /* 0 or AGREE_EPROOFFILE: exactly what cli_proof_show() makes, and nothing else. */
 int cli_proof_parse(struct cli_proof *proof, const char *text, size_t len);
 
-/* 0 or AGREE_EFILE; an older file is replaced when the new one is whole. */
+/* 0 or AGREE_EFILE; an older file is replaced when the new one is whole. Symbolic links are
+ * followed; what is no regular file is written to as it is. */
 int cli_proof_save(const char *path, const struct cli_proof *proof);
 /* 0, AGREE_EFILE, AGREE_EPROOFFILE. */
 int cli_proof_load(const char *path, struct cli_proof *proof);

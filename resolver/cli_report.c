@@ -45,13 +45,25 @@ static void key_changed_tell(struct cli *cli)
 
 int cli_report_error(struct cli *cli, int err, const char *detail)
 {
-	const struct ap_error *row = ap_error_find(err);
+	const char *text = ap_error_find(err)->text;
 	char words[CLI_ERROR_MAX + 256];
+
+	if (cli->detail[0] != '\0' && (err == AGREE_EKNOWN || err == AGREE_EFILE))
+		detail = cli->detail;
+	else if (err == AGREE_EUSAGE && detail != NULL)
+		text = "see agree -h";
+	snprintf(words, sizeof(words), "%s%s%s", detail != NULL ? detail : "",
+		 detail != NULL && detail[0] != '\0' ? ": " : "", text);
+	cli->detail[0] = '\0';
+	return cli_report_sentence(cli, err, words);
+}
+
+int cli_report_sentence(struct cli *cli, int err, const char *words)
+{
+	const struct ap_error *row = ap_error_find(err);
 	struct cli_json j;
 	struct ap_text t;
 
-	snprintf(words, sizeof(words), "%s%s%s", detail != NULL ? detail : "",
-		 detail != NULL && detail[0] != '\0' ? ": " : "", row->text);
 	if (err == AGREE_EKEYCHANGED)
 		key_changed_tell(cli);
 	cli_report_note(cli, words);
@@ -199,7 +211,10 @@ static void outcome_json(struct cli *cli, const struct cli_result *r)
 	else
 		cli_json_null(&j, "ticket");
 	cli_json_number(&j, "sequence", agree_outcome_sequence(r->outcome));
-	cli_json_time(&j, "time", agree_outcome_time(r->outcome));
+	if (agree_outcome_time(r->outcome) != 0)
+		cli_json_time(&j, "time", agree_outcome_time(r->outcome));
+	else
+		cli_json_null(&j, "time");
 	json_tally(&j, r->outcome);
 	cli_json_number(&j, "epoch", agree_outcome_epoch(r->outcome));
 	cli_json_bool(&j, "verified", true); /* others are never shown */

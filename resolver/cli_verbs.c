@@ -60,8 +60,11 @@ static int ticket_to_propose(struct cli *cli, const char *word, agree_ticket **t
 	bool is_fresh;
 	int err;
 
-	if (ap_ticket_is(word, strlen(word)))
+	if (ap_ticket_is(word, strlen(word))) {
+		if (cli->options->deadline != NULL)
+			cli_report_note(cli, "+deadline= changes nothing: the ticket has its own");
 		return agree_ticket_parse(cli->network, word, ticket);
+	}
 	err = deadline_read(cli, &seconds, &is_fresh);
 	return err != 0 ? err : ticket_make(cli, word, seconds, is_fresh, ticket);
 }
@@ -76,15 +79,16 @@ static int ticket_to_get(struct cli *cli, const char *word, agree_ticket **ticke
 
 	if (err != AGREE_EID)
 		return err;
-	*detail = "a label needs the +deadline=TIME (RFC 3339) that it was proposed with";
+	*detail = "not an instance: give its ticket, its id of 60 characters, or its label and the "
+		  "+deadline=TIME (RFC 3339) that it was proposed with";
 	if (cli->options->deadline == NULL)
 		return AGREE_EID;
 	err = deadline_read(cli, &seconds, &is_fresh);
 	if (err == 0 && is_fresh)
 		err = AGREE_ETIME;
+	*detail = NULL;
 	if (err != 0)
 		return err;
-	*detail = NULL;
 	return ticket_make(cli, word, seconds, false, ticket);
 }
 
@@ -127,6 +131,18 @@ static int proof_save(struct cli *cli, const struct cli_result *r)
 	return cli_proof_save(cli->options->proof, &proof);
 }
 
+static int proof_is_not_saved(struct cli *cli, int err)
+{
+	char words[CLI_ERROR_MAX];
+
+	snprintf(
+		words, sizeof(words),
+		"the outcome stands, but its proof is not saved: %.300s cannot be written: look at "
+		"its path and permissions, then ask again",
+		cli->options->proof);
+	return cli_report_sentence(cli, err, words);
+}
+
 static int ask_one(struct cli *cli, agree_network *network, const agree_ticket *ticket,
 		   const char *value, int wait_ms)
 {
@@ -142,10 +158,8 @@ static int ask_one(struct cli *cli, agree_network *network, const agree_ticket *
 	cli_report_outcome(cli, &result);
 	status = cli_exit_of_outcome(outcome, value);
 	err = proof_save(cli, &result);
-	if (err != 0) {
-		cli_report_note(cli, cli->options->proof);
-		status = cli_report_error(cli, err, NULL);
-	}
+	if (err != 0)
+		status = proof_is_not_saved(cli, err);
 	agree_outcome_free(outcome);
 	return status;
 }
@@ -204,8 +218,10 @@ static int run_get(struct cli *cli, const char *const *words, size_t n)
 		err = AGREE_ETIME;
 	if (err == 0)
 		err = ticket_to_get(cli, words[0], &ticket, &detail);
+	if (err != 0 && detail != NULL)
+		return cli_report_sentence(cli, err, detail);
 	if (err != 0)
-		return cli_report_error(cli, err, detail);
+		return cli_report_error(cli, err, NULL);
 	return ask(cli, ticket, NULL, (int)wait_s * 1000);
 }
 
@@ -276,6 +292,10 @@ static int run_verify(struct cli *cli, const char *const *words, size_t n)
 		err = key_choose(cli, proof.domain, key, &result.trust);
 	if (err == 0)
 		err = cli_proof_check(&proof, key, &outcome);
+	if (err == AGREE_ENOKEY)
+		return cli_report_sentence(cli, err,
+					   "no trusted key for the network of this proof: give "
+					   "+key=, or +known=FILE with a line for it");
 	if (err != 0)
 		return cli_report_error(cli, err, words[0]);
 	ap_label_of_id(label, proof.id);

@@ -3,6 +3,7 @@
 
 #include "resolver/ctx.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -68,6 +69,20 @@ static void network_fill(const struct find *find, struct agree_network *network)
 		network->f = n > 0 ? (unsigned)(n - 1) / 3 : 0;
 }
 
+/* line 0: there is none to name. */
+static void known_trace(struct agree_ctx *ctx, const char *path, int err, unsigned long line)
+{
+	char words[STUB_KNOWN_PATH_MAX + 32];
+
+	if (err != AGREE_EKNOWN && err != AGREE_EFILE)
+		return;
+	if (line > 0)
+		snprintf(words, sizeof(words), "%s:%lu", path, line);
+	else
+		snprintf(words, sizeof(words), "%s", path);
+	stub_trace_note(ctx, NULL, false, err, words);
+}
+
 static void find_conclude(struct find *find)
 {
 	struct stub_trust_conf conf = {
@@ -81,9 +96,11 @@ static void find_conclude(struct find *find)
 	struct stub_trust trust;
 	int err = stub_discover_status(d);
 
-	if (err == 0)
+	if (err == 0) {
 		err = stub_trust_choose(&trust, &conf, &d->conf.domain, &d->txt,
 					stub_discover_txt_status(d));
+		known_trace(find->request.ctx, find->settings.known_path, err, trust.known_line);
+	}
 	if (err == 0)
 		err = stub_network_new(&find->network, &d->conf.domain, &trust);
 	if (err == 0)
@@ -267,6 +284,7 @@ int agree_known_key(agree_ctx *ctx, const char *domain, unsigned char key[AGREE_
 	err = ap_name_parse(&name, domain);
 	if (err == 0 && ctx->settings.known_path[0] != '\0')
 		err = stub_known_find(ctx->settings.known_path, &name, &known);
+	known_trace(ctx, ctx->settings.known_path, err, err == AGREE_EKNOWN ? known.line : 0);
 	if (err == STUB_KNOWN_FOUND)
 		memcpy(key, known.key, AGREE_KEY_LEN);
 	return err == STUB_KNOWN_FOUND ? 0 : err < 0 ? err : AGREE_ENOKEY;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ bool stub_known_path(char path[STUB_KNOWN_PATH_MAX])
 /* The whole file in memory of its own; NULL and *len 0 if there is none. */
 static int file_read(const char *path, char **text, size_t *len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err = AGREE_EFILE;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = AGREE_EFILE;
 	struct stat st;
 
 	*text = NULL;
@@ -86,45 +87,71 @@ static unsigned words_split(char *line, char *words[WORDS])
 	return n;
 }
 
+/* Five words, each of which is what it should be; with the domain. */
+static bool entry_parse(char *words[WORDS], struct ap_name *name, struct stub_known *known)
+{
+	char *end;
+
+	if (ap_name_parse(name, words[0]) != 0 ||
+	    ap_key_parse(known->key, words[1], strlen(words[1])) != 0 ||
+	    ap_when_parse(&known->seen_ms, words[3]) != 0 || words[2][0] == '-')
+		return false;
+	errno = 0;
+	known->epoch = strtoull(words[2], &end, 10);
+	return errno == 0 && *end == '\0';
+}
+
 /* STUB_KNOWN_NONE: another domain's, or no entry. */
 static int line_parse(const char *octets, size_t len, const struct ap_name *domain,
 		      struct stub_known *known)
 {
-	char line[LINE_MAX_LEN], *words[WORDS], *end;
+	char line[LINE_MAX_LEN], *words[WORDS];
 	struct ap_name name;
 	unsigned n;
 
-	if (len == 0 || octets[0] == '#' || len >= sizeof(line) ||
-	    memchr(octets, '\0', len) != NULL)
+	memset(known, 0, sizeof(*known));
+	if (len > 0 && octets[0] == '#')
 		return STUB_KNOWN_NONE;
+	if (len >= sizeof(line) || memchr(octets, '\0', len) != NULL)
+		return AGREE_EKNOWN;
 	memcpy(line, octets, len);
 	line[len] = '\0';
 	n = words_split(line, words);
-	if (n == 0 || ap_name_parse(&name, words[0]) != 0 || !ap_name_equal(&name, domain))
+	if (n == 0)
 		return STUB_KNOWN_NONE;
-	memset(known, 0, sizeof(*known));
-	if (n != WORDS || ap_key_parse(known->key, words[1], strlen(words[1])) != 0 ||
-	    ap_when_parse(&known->seen_ms, words[3]) != 0)
-		return AGREE_EFILE;
-	errno = 0;
-	known->epoch = strtoull(words[2], &end, 10);
-	return errno == 0 && *end == '\0' && words[2][0] != '-' ? STUB_KNOWN_FOUND : AGREE_EFILE;
+	if (n != WORDS || !entry_parse(words, &name, known))
+		return AGREE_EKNOWN;
+	return ap_name_equal(&name, domain) ? STUB_KNOWN_FOUND : STUB_KNOWN_NONE;
 }
 
+/* Reads all lines: what is damaged may have been the domain's. */
 static int text_find(const char *text, size_t len, const struct ap_name *domain,
 		     struct stub_known *known)
 {
 	const char *at = text, *end = text + len;
-	int what = STUB_KNOWN_NONE;
+	int found = STUB_KNOWN_NONE;
+	struct stub_known one;
 
-	while (what == STUB_KNOWN_NONE && at < end) {
+	for (unsigned long line = 1; at < end; line++) {
 		const char *nl = memchr(at, '\n', (size_t)(end - at));
 		const char *line_end = nl != NULL ? nl : end;
+		int what = line_parse(at, (size_t)(line_end - at), domain, &one);
 
-		what = line_parse(at, (size_t)(line_end - at), domain, known);
+		one.line = line;
+		if (what == STUB_KNOWN_FOUND && found == STUB_KNOWN_FOUND &&
+		    !ap_equal(one.key, known->key, sizeof(one.key)))
+			what = AGREE_EKNOWN;
+		if (what < 0) {
+			*known = one;
+			return what;
+		}
+		if (what == STUB_KNOWN_FOUND && found == STUB_KNOWN_NONE)
+			*known = one;
+		if (what == STUB_KNOWN_FOUND)
+			found = what;
 		at = line_end + 1;
 	}
-	return what;
+	return found;
 }
 
 int stub_known_find(const char *path, const struct ap_name *domain, struct stub_known *known)
@@ -133,6 +160,7 @@ int stub_known_find(const char *path, const struct ap_name *domain, struct stub_
 	size_t len;
 	int err = file_read(path, &text, &len);
 
+	known->line = 0;
 	if (err == 0 && text != NULL)
 		err = text_find(text, len, domain, known);
 	free(text);
@@ -220,23 +248,27 @@ static void line_show(struct ap_text *t, const struct ap_name *domain,
 	ap_text_addf(t, " %s\n", known->source);
 }
 
-int stub_known_add(const char *path, const struct ap_name *domain, const struct stub_known *known)
+/* What is behind symbolic links: they are to stay. A file that is not there yet is in its place. */
+static bool target_find(char target[PATH_MAX], const char *path)
 {
-	char line[LINE_MAX_LEN], *text = NULL;
-	struct stub_known there;
-	struct ap_text t;
-	size_t len;
-	int err, lock;
+	struct stat st;
 
-	ap_text_init(&t, line, sizeof(line));
-	line_show(&t, domain, known);
-	if (t.cut || strlen(path) >= STUB_KNOWN_PATH_MAX)
-		return AGREE_EFILE;
-	directories_make(path);
-	lock = lock_take(path);
-	if (lock < 0)
-		return AGREE_EFILE;
-	err = file_read(path, &text, &len);
+	if (realpath(path, target) != NULL)
+		return strlen(target) < STUB_KNOWN_PATH_MAX;
+	if (errno != ENOENT || lstat(path, &st) == 0 || strlen(path) >= PATH_MAX)
+		return false;
+	strcpy(target, path);
+	return true;
+}
+
+static int line_add(const char *path, const struct ap_name *domain, const struct stub_known *known,
+		    const char *line)
+{
+	struct stub_known there;
+	char *text = NULL;
+	size_t len;
+	int err = file_read(path, &text, &len);
+
 	if (err == 0 && text != NULL)
 		err = text_find(text, len, domain, &there);
 	if (err == STUB_KNOWN_FOUND)
@@ -244,6 +276,26 @@ int stub_known_add(const char *path, const struct ap_name *domain, const struct 
 	else if (err == STUB_KNOWN_NONE)
 		err = file_replace(path, text, len, line);
 	free(text);
+	return err;
+}
+
+int stub_known_add(const char *path, const struct ap_name *domain, const struct stub_known *known)
+{
+	char line[LINE_MAX_LEN], target[PATH_MAX];
+	struct ap_text t;
+	int err, lock;
+
+	ap_text_init(&t, line, sizeof(line));
+	line_show(&t, domain, known);
+	if (t.cut || strlen(path) >= STUB_KNOWN_PATH_MAX)
+		return AGREE_EFILE;
+	directories_make(path);
+	if (!target_find(target, path))
+		return AGREE_EFILE;
+	lock = lock_take(target);
+	if (lock < 0)
+		return AGREE_EFILE;
+	err = line_add(target, domain, known, line);
 	close(lock);
 	return err;
 }

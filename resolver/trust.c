@@ -28,14 +28,18 @@ static int remember(const struct stub_trust_conf *conf, const struct ap_name *do
 int stub_trust_choose(struct stub_trust *trust, const struct stub_trust_conf *conf,
 		      const struct ap_name *domain, const struct stub_txt *txt, int txt_error)
 {
-	struct stub_known known;
+	struct stub_known known = {.line = 0};
 	int err = STUB_KNOWN_NONE;
 
 	memset(trust, 0, sizeof(*trust));
-	if (conf->caller != NULL)
+	if (conf->caller != NULL) {
+		if (txt_error == 0 && !ap_equal(conf->caller, txt->key, sizeof(txt->key)))
+			return AGREE_EWRONGKEY;
 		return settle(trust, conf->caller, AGREE_TRUST_CALLER);
+	}
 	if (conf->known_path != NULL)
 		err = stub_known_find(conf->known_path, domain, &known);
+	trust->known_line = known.line;
 	if (err < 0)
 		return err;
 	if (err == STUB_KNOWN_FOUND) {

@@ -1,7 +1,7 @@
 /*
  * Whose key. draft {#trust}: the caller's; else the remembered one; else one that the DNS
- * authenticates; else, only if that is asked for, the one that the DNS has. A remembered key that
- * is not the one in the DNS is never overruled by it, and never a question.
+ * authenticates; else, only if that is asked for, the one that the DNS has. One of the first two
+ * that is not the one in the DNS is never overruled by it, and never a question.
  */
 #ifndef STUB_TRUST_H
 #define STUB_TRUST_H
@@ -19,13 +19,15 @@ struct stub_trust_conf {
 
 struct stub_trust {
 	uint8_t key[32];
-	int why; /* AGREE_TRUST_* */
+	int why;		  /* AGREE_TRUST_* */
+	unsigned long known_line; /* AGREE_EKNOWN: which one */
 };
 
 /*
- * txt_error: why there is nothing in txt; 0. 0, or AGREE_EKEYCHANGED, AGREE_ENOKEY, AGREE_ETXT
- * (there is no such record, or more than one), AGREE_ERESOLVER, AGREE_EFILE, AGREE_ENOMEM. A key
- * that is trusted at first sight is remembered before this returns.
+ * txt_error: why there is nothing in txt; 0. 0, or AGREE_EWRONGKEY (the caller's is not the one in
+ * the DNS), AGREE_EKEYCHANGED, AGREE_ENOKEY, AGREE_ETXT (there is no such record, or more than
+ * one), AGREE_ERESOLVER, AGREE_EFILE, AGREE_EKNOWN, AGREE_ENOMEM. A key that is trusted at first
+ * sight is remembered before this returns.
  */
 int stub_trust_choose(struct stub_trust *trust, const struct stub_trust_conf *conf,
 		      const struct ap_name *domain, const struct stub_txt *txt, int txt_error);

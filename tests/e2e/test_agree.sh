@@ -121,11 +121,18 @@ proof_is_checked_offline() {
 other_key() { sed -n 's/^member: replica-0 \([^ ]*\) .*/\1/p' "$net/replica-0/network"; }
 
 wrong_key_is_found() {
-	exits 12 agree verify "$work/proof" "+key=$1" >"$out" 2>&1
-	exits 12 agree get "$domain" "$(field .id "$work/lunch")" "+dns=$host#$port" "+key=$1" >"$again" 2>&1
-	cat "$out" "$again"
-	not grep -q pizza "$again"
-	grep -Eqi '[a-z]+ [a-z]+ [a-z]+' "$again"
+	wrong=$1
+	exits 12 agree verify "$work/proof" "+key=$wrong" >"$out" 2>&1
+	for what in .id .ticket; do
+		exits 12 agree get "$domain" "$(field $what "$work/lunch")" "+dns=$host#$port" \
+			"+key=$wrong" >"$out" 2>&1
+		cat "$out"
+		not grep -q pizza "$out"
+		grep -Eqi '^(;; )?agree: .* [a-z]+ [a-z]+' "$out"
+	done
+	exits 12 agree propose "$domain" lunch pasta +deadline=600s "+dns=$host#$port" \
+		"+key=$wrong" +json >"$out" 2>&1
+	not grep -q decided "$out"
 }
 
 # Each character of the proof's record, changed one at a time, is found (a sample of places).

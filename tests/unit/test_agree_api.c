@@ -239,6 +239,7 @@ static void keys_are_trusted_in_order(void **state)
 	/* the DNS has another one now */
 	memcpy(w.net.key.public_key, w.net.other_key.public_key, 32);
 	assert_int_equal(find_with("example.test", NULL), AGREE_EKEYCHANGED);
+	assert_int_equal(find_with("example.test", w.key), AGREE_EWRONGKEY);
 }
 
 static void failures_of_discovery_have_names(void **state)
@@ -372,6 +373,21 @@ static void liars_alone_give_their_error(void **state)
 	assert_int_equal(approve("host-a", &got), 0);
 	run(&got);
 	assert_int_equal(got.status, AGREE_ESIGNATURE);
+}
+
+/* The id is of descriptor and key, and the descriptor went along. */
+static void refused_id_is_a_wrong_key(void **state)
+{
+	struct got got;
+
+	(void)state;
+	prepare();
+	w.net.ede = 49154;
+	for (size_t i = 0; i < 4; i++)
+		w.net.replicas[i].mood = FAKENET_REFUSES;
+	assert_int_equal(approve("a", &got), 0);
+	run(&got);
+	assert_int_equal(got.status, AGREE_EWRONGKEY);
 }
 
 static void tcp_flag_and_dead_tcp(void **state)
@@ -977,6 +993,7 @@ int main(void)
 		TEST(empty_value_is_a_value),
 		TEST(f_faults_of_any_kind_are_survived),
 		TEST(liars_alone_give_their_error),
+		TEST(refused_id_is_a_wrong_key),
 		TEST(tcp_flag_and_dead_tcp),
 		TEST(observer_waits),
 		TEST(one_replica_can_be_asked_alone),

@@ -295,8 +295,28 @@ static void keys_are_asked_for_and_remembered(void **state)
 	assert_out("\"trust\": \"known_networks\"");
 	assert_run(12, "propose example.test job a +short "
 		       "+key=11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
-	assert_err("do not believe this answer");
+	assert_err("the key is not this network's");
 	assert_string_equal(out, "");
+	assert_run(12, "info example.test +key=11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+	assert_err("the key is not this network's");
+}
+
+static void damaged_known_networks_is_named_with_its_line(void **state)
+{
+	static const char text[] = "# mine\nexample.test shortkey\n";
+	char path[TEMPDIR_MAX + 64], place[TEMPDIR_MAX + 80];
+
+	(void)state;
+	serving();
+	snprintf(path, sizeof(path), "%s/keys", dir);
+	snprintf(place, sizeof(place), "%s:2: ", path);
+	tempdir_store(path, (const uint8_t *)text, sizeof(text) - 1);
+	assert_run(12, "info example.test +tofu +known=$DIR/keys");
+	assert_err(place);
+	assert_err("known_networks");
+	assert_run(0, "propose example.test job a +key=$KEY +proof=$DIR/p");
+	assert_run(12, "verify $DIR/p +known=$DIR/keys");
+	assert_err(place);
 }
 
 static void changed_key_is_shouted(void **state)
@@ -454,6 +474,7 @@ int main(void)
 		TEST(every_replica_answers_if_asked_to),
 		TEST(requests_and_ways_are_shown_if_asked_for),
 		TEST(keys_are_asked_for_and_remembered),
+		TEST(damaged_known_networks_is_named_with_its_line),
 		TEST(changed_key_is_shouted),
 		TEST(proof_is_saved_and_verified_offline),
 		TEST(network_that_is_not_there_is_nine),

@@ -10,6 +10,10 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "libproto/instance.h"
 #include "libproto/outcome.h"
 #include "resolver/cli.h"
@@ -271,7 +275,8 @@ static void errors_have_the_statuses_of_the_manual(void **state)
 		{AGREE_ETIMEOUT, 9},	 {AGREE_ENONETWORK, 9},	 {AGREE_ESERVER, 9},
 		{AGREE_ENOMEM, 10},	 {AGREE_EINTERNAL, 10},	 {AGREE_EREFUSED, 11},
 		{AGREE_EHORIZON, 11},	 {AGREE_ESIGNATURE, 12}, {AGREE_ERECORD, 12},
-		{AGREE_EKEYCHANGED, 12}, {AGREE_EPROOFFILE, 12}, {AGREE_ENOKEY, 18},
+		{AGREE_EKEYCHANGED, 12}, {AGREE_EWRONGKEY, 12},	 {AGREE_EKNOWN, 12},
+		{AGREE_EPROOFFILE, 12},	 {AGREE_ENOKEY, 18},
 	};
 
 	(void)state;
@@ -305,6 +310,39 @@ static void proof_make(void)
 	wire = agree_outcome_wire(outcome, &proof.record_len);
 	memcpy(proof.record, wire, proof.record_len);
 	agree_outcome_free(outcome);
+}
+
+static void proof_goes_where_links_lead_and_into_pipes(void **state)
+{
+	char dir[TEMPDIR_MAX], path[TEMPDIR_MAX + 16], link[TEMPDIR_MAX + 16];
+	struct cli_proof again;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	proof_make();
+	tempdir_make(dir);
+	snprintf(path, sizeof(path), "%s/proof", dir);
+	snprintf(link, sizeof(link), "%s/link", dir);
+	assert_int_equal(symlink("proof", link), 0);
+	for (int i = 0; i < 2; i++) { /* it leads nowhere yet; to a file */
+		assert_int_equal(cli_proof_save(link, &proof), 0);
+		assert_int_equal(lstat(link, &st), 0);
+		assert_true(S_ISLNK(st.st_mode));
+		assert_int_equal(cli_proof_load(path, &again), 0);
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(cli_proof_save(link, &proof), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	close(fd);
+	assert_int_equal(cli_proof_save("/dev/null", &proof), 0);
+	assert_int_equal(stat("/dev/null", &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+	tempdir_remove(dir);
 }
 
 static void saved_proof_is_read_back(void **state)
@@ -387,6 +425,7 @@ int main(void)
 		TEST(decision_is_mine_or_otherwise),
 		TEST(abort_is_thirteen),
 		TEST(errors_have_the_statuses_of_the_manual),
+		TEST(proof_goes_where_links_lead_and_into_pipes),
 		TEST(saved_proof_is_read_back),
 		TEST(wrong_key_and_foreign_ticket_are_told),
 		TEST(every_flip_and_every_cut_of_a_proof_is_found),

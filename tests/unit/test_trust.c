@@ -90,10 +90,20 @@ static void callers_key_is_first(void **state)
 	file_has("example.test " KEY_A " 7 2026-01-01T00:00:00.000Z tofu\n");
 	conf.caller = key_b;
 	conf.tofu = true;
-	txt.authenticated = true;
+	memcpy(txt.key, key_b, 32);
 	assert_int_equal(choose(), 0);
 	assert_key(key_b, AGREE_TRUST_CALLER);
 	assert_int_equal(stub_trust_choose(&trust, &conf, &domain, &txt, AGREE_ETXT), 0);
+}
+
+static void callers_key_that_is_not_in_the_dns_is_wrong(void **state)
+{
+	(void)state;
+	conf.caller = key_b;
+	assert_int_equal(choose(), AGREE_EWRONGKEY);
+	txt.authenticated = true;
+	conf.tofu = true;
+	assert_int_equal(choose(), AGREE_EWRONGKEY);
 }
 
 static void known_key_is_second(void **state)
@@ -185,18 +195,78 @@ static void damaged_line_is_not_taken_for_unknown(void **state)
 	conf.tofu = true;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		file_has(lines[i]);
-		assert_int_equal(choose(), AGREE_EFILE);
+		assert_int_equal(choose(), AGREE_EKNOWN);
+		assert_int_equal(trust.known_line, 1);
 		assert_file(lines[i]);
 	}
+}
+
+static void damaged_line_is_found_before_and_behind_good_ones(void **state)
+{
+	static const char good[] = "example.test " KEY_A " 7 2026-01-01T00:00:00Z tofu\n";
+	static const char *const bad[] = {"nonsense", "example..test " KEY_A " 7 2026 tofu",
+					  "example.test " KEY_B " 7 2026-01-01T00:00:00Z tofu"};
+	char text[1024];
+
+	(void)state;
+	conf.tofu = true;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "# mine\n%s%s", good, bad[i]);
+		file_has(text);
+		assert_int_equal(choose(), AGREE_EKNOWN);
+		assert_int_equal(trust.known_line, 3);
+	}
+	snprintf(text, sizeof(text), "nonsense\n%s", good);
+	file_has(text);
+	assert_int_equal(choose(), AGREE_EKNOWN);
+	assert_int_equal(trust.known_line, 1);
+}
+
+static void nul_and_too_long_lines_are_damage(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	conf.tofu = true;
+	file_has("");
+	tempdir_store(path, (const uint8_t *)"# a\n\0\n", 6);
+	assert_int_equal(choose(), AGREE_EKNOWN);
+	assert_int_equal(trust.known_line, 2);
+	memset(text, 'a', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	file_has(text);
+	assert_int_equal(choose(), AGREE_EKNOWN);
+}
+
+static void symbolic_link_stays_and_its_target_is_written(void **state)
+{
+	char target[TEMPDIR_MAX + 64], link[TEMPDIR_MAX + 64];
+	struct stat st;
+
+	(void)state;
+	conf.tofu = true;
+	file_has("");
+	snprintf(target, sizeof(target), "%s/config/there", dir);
+	strcpy(link, path);
+	assert_int_equal(rename(path, target), 0);
+	assert_int_equal(symlink(target, link), 0);
+	assert_int_equal(choose(), 0);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_file("example.test " KEY_A " 7 2026-12-01T00:00:00.000Z tofu\n");
+	/* one that leads nowhere is no place to remember in */
+	assert_int_equal(unlink(target), 0);
+	assert_int_equal(choose(), AGREE_EFILE);
+	assert_int_equal(lstat(link, &st), 0);
 }
 
 static void other_lines_are_kept_as_they_are(void **state)
 {
 	(void)state;
 	conf.tofu = true;
-	file_has("# mine\nother.test " KEY_B " 1 2026-01-01T00:00:00Z tofu\nnonsense");
+	file_has("# mine\nother.test " KEY_B " 1 2026-01-01T00:00:00Z tofu\n \t\n#end");
 	assert_int_equal(choose(), 0);
-	assert_file("# mine\nother.test " KEY_B " 1 2026-01-01T00:00:00Z tofu\nnonsense\n"
+	assert_file("# mine\nother.test " KEY_B " 1 2026-01-01T00:00:00Z tofu\n \t\n#end\n"
 		    "example.test " KEY_A " 7 2026-12-01T00:00:00.000Z tofu\n");
 }
 
@@ -264,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(callers_key_is_first),
+		TEST(callers_key_that_is_not_in_the_dns_is_wrong),
 		TEST(known_key_is_second),
 		TEST(changed_key_is_a_failure_whatever_the_dns_says),
 		TEST(authenticated_key_is_third),
@@ -271,6 +342,9 @@ int main(void)
 		TEST(nothing_in_the_dns_is_said),
 		TEST(first_sight_that_cannot_be_remembered_is_not_trusted),
 		TEST(damaged_line_is_not_taken_for_unknown),
+		TEST(damaged_line_is_found_before_and_behind_good_ones),
+		TEST(nul_and_too_long_lines_are_damage),
+		TEST(symbolic_link_stays_and_its_target_is_written),
 		TEST(other_lines_are_kept_as_they_are),
 		TEST(file_is_for_its_user_alone),
 		TEST(who_comes_second_finds_what_the_first_has_written),
