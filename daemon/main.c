@@ -111,7 +111,8 @@ static int bound(const struct addr *a, int type, struct ap_text *why)
 	addr_show(why, (const struct sockaddr *)&a->ss);
 	ap_text_addf(why, " (%s): %s: %s", type == SOCK_DGRAM ? "UDP" : "TCP", strerror(errno),
 		     errno == EADDRINUSE ? "stop what uses it, or set another listen address"
-					 : "set another listen address, or start as root");
+		     : errno == EACCES	 ? "set another listen address, or start as root"
+					 : "set an address that this host has");
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -462,6 +463,11 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (d.options.test) {
+		if (self_check_host(&d.self, &d.conf, &why) != 0) {
+			fprintf(stderr, "agreed: %s: %s\n", d.options.conf, text);
+			clean(&d);
+			return 1;
+		}
 		printf("%s: good: replica %s (%u of %u) of %s\n", d.options.conf,
 		       d.self.net.members[d.self.id - 1].name, d.self.id, d.self.net.n,
 		       d.self.net.domain);

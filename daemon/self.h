@@ -21,6 +21,11 @@ struct self {
 
 /* 0 or AGREE_E*, and why has a sentence that names the file. */
 int self_load(struct self *self, const struct conf *conf, struct ap_text *why);
+/*
+ * Has this host what the configuration names: the account, a place for the data, the addresses?
+ * 0 or AGREE_E*, and why has a sentence that names the attribute. Nothing is changed.
+ */
+int self_check_host(const struct self *self, const struct conf *conf, struct ap_text *why);
 /* The seed goes as soon as links and signer have it. */
 void self_wipe(struct self *self);
 

@@ -158,6 +158,13 @@ stranger() {
 	daemon_says 'identity.key|network'
 }
 good_configuration() { spare; "$build/daemon/agreed" -t -c "$work/spare/agreed.conf"; }
+# What -t finds before the first start.
+not_on_this_host() {
+	spare
+	sed -i "s|^\(\tnetwork: network\)|\1\n\t$1: $2|" "$work/spare/agreed.conf"
+	exits 1 "$build/daemon/agreed" -t -c "$work/spare/agreed.conf" >"$out" 2>&1
+	grep -Fq -e "$2" "$out"
+}
 # On a disk of its own that is too small for a journal.
 full_disk() {
 	spare
@@ -200,6 +207,7 @@ needs dig bind9-dnsutils "none of these has decided anything" nothing_was_decide
 check "20,000 damaged proposals: all replicas live on" survives_damage
 check "nonsense over TCP and on the links: all replicas live on" survives_streams
 check "at start: a good configuration" good_configuration
+check "-t: an address that is not here" not_on_this_host listen 192.0.2.77#5000
 check "at start: a port in use" port_in_use
 check "at start: no key file" missing_key
 check "at start: no network file" missing_network

@@ -105,6 +105,42 @@ static void the_configuration_says_where_to_listen(void **state)
 	assert_true(addr_equal(&self.link_listen, &conf.link_listen.at[0]));
 }
 
+static void assert_not_here(const char *text, const char *words)
+{
+	struct self self;
+
+	conf_store(text);
+	assert_int_equal(self_load(&self, &conf, &why), 0);
+	ap_text_init(&why, sentence, sizeof sentence);
+	assert_int_not_equal(self_check_host(&self, &conf, &why), 0);
+	if (strstr(sentence, words) == NULL)
+		fail_msg("\"%s\" is not in \"%s\"", words, sentence);
+	self_wipe(&self);
+}
+
+static void what_this_host_lacks_is_named(void **state)
+{
+	static const char good[] = "replica:\nlisten: 127.0.0.1#1\nlink-listen: 127.0.0.1#2\n";
+	char text[512];
+	struct self self;
+
+	(void)state;
+	conf_store(good);
+	assert_int_equal(self_load(&self, &conf, &why), 0);
+	assert_int_equal(self_check_host(&self, &conf, &why), 0);
+	self_wipe(&self);
+	snprintf(text, sizeof text, "%sdata: none/data\n", good);
+	assert_not_here(text, "/none: No such file");
+	snprintf(text, sizeof text, "%sdata: network\n", good);
+	assert_not_here(text, "data: ");
+	snprintf(text, sizeof text, "%sserver:\nusername: no-such-account\n", good);
+	assert_not_here(text, "username: there is no account no-such-account");
+	assert_not_here("replica:\nlisten: 192.0.2.77#5000\nlink-listen: 127.0.0.1#2\n",
+			"listen: cannot listen at 192.0.2.77#5000");
+	assert_not_here("replica:\nlisten: 127.0.0.1#1\nlink-listen: 192.0.2.77#5000\n",
+			"link-listen: cannot listen at 192.0.2.77#5000");
+}
+
 static void a_stranger_is_refused(void **state)
 {
 	static const uint8_t zero[32];
@@ -135,9 +171,8 @@ int main(void)
 {
 #define ONE(test) cmocka_unit_test_setup_teardown(test, make_files, drop_files)
 	const struct CMUnitTest tests[] = {
-		ONE(a_replica_finds_itself_by_its_key),
-		ONE(the_configuration_says_where_to_listen),
-		ONE(a_stranger_is_refused),
+		ONE(a_replica_finds_itself_by_its_key), ONE(the_configuration_says_where_to_listen),
+		ONE(what_this_host_lacks_is_named),	ONE(a_stranger_is_refused),
 		ONE(faults_of_the_files_are_said),
 	};
 
