@@ -33,6 +33,11 @@ static bool sources_load(const struct ctl_args *args, struct netfile *net, uint8
 	struct conf conf = {0};
 	int result = 0, have = 0;
 
+	if (file != NULL && text == NULL && args->value[OPT_CONF] == NULL) {
+		ctl_fail(args, "--key is missing: give it, or -c with the configuration of a "
+			       "replica that has it");
+		return false;
+	}
 	if ((file == NULL || text == NULL) && !ctl_conf_load(args, args->value[OPT_CONF], &conf))
 		return false;
 	ap_text_init(&why, sentence, sizeof sentence);
