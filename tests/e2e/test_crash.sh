@@ -42,9 +42,10 @@ killed_while_it_catches_up() {
 }
 
 # Without its primary the network may stand still; what it has decided it says, and it never lies.
+# (Replica 2 was killed before: where that has lost a signature, a new one needs the primary.)
 primary_is_killed() {
 	"$localnet" kill --dir "$net" 0
-	for i in 1 2 3; do all_same "$work/one" "$i"; done
+	for i in 1 3; do all_same "$work/one" "$i"; done
 	got=0
 	ask propose without primary +deadline=600s +time=1 +tries=1 "+dns=$host#$((port + 1))" >"$work/out" || got=$?
 	case $got in
