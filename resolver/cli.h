@@ -31,7 +31,7 @@ struct cli {
 	const struct cli_options *options; /* of the line that is being carried out */
 	const char *place;		   /* "file:line", to say in errors; NULL: none */
 	char command[CLI_COMMAND_MAX];	   /* the line, for +cmd */
-	char detail[CLI_ERROR_MAX];	   /* file and line of the last error; "": none */
+	char detail[CLI_ERROR_MAX];	   /* what libagree has noted of an error; "": none */
 	int outcome_status;		   /* exit status that the last outcome gave */
 
 	/* the network of this line; kept for the next ones that would find it in the same way */

@@ -71,7 +71,8 @@ static void traced(void *arg, int event, const char *server, int tcp, const void
 		request_show(cli, octets, len);
 	if (event == AGREE_TRACE_RECEIVED && status > 0)
 		answer_keep(cli, server, tcp, octets, len);
-	if (event == AGREE_TRACE_NOTE && (status == AGREE_EKNOWN || status == AGREE_EFILE))
+	if (event == AGREE_TRACE_NOTE && (status == AGREE_EKNOWN || status == AGREE_EFILE ||
+					  status == AGREE_ENOKEY || status == AGREE_ENONETWORK))
 		snprintf(cli->detail, sizeof(cli->detail), "%s", text);
 	if (cli->options->trace)
 		event_tell(cli, event, server, tcp, len, status, text);

@@ -48,7 +48,13 @@ int cli_report_error(struct cli *cli, int err, const char *detail)
 	const char *text = ap_error_find(err)->text;
 	char words[CLI_ERROR_MAX + 256];
 
-	if (cli->detail[0] != '\0' && (err == AGREE_EKNOWN || err == AGREE_EFILE))
+	if (cli->detail[0] != '\0' && err == AGREE_ENONETWORK) {
+		snprintf(words, sizeof(words), "%s", cli->detail);
+		cli->detail[0] = '\0';
+		return cli_report_sentence(cli, err, words);
+	}
+	if (cli->detail[0] != '\0' &&
+	    (err == AGREE_EKNOWN || err == AGREE_EFILE || err == AGREE_ENOKEY))
 		detail = cli->detail;
 	else if (err == AGREE_EUSAGE && detail != NULL)
 		text = "see agree -h";

@@ -83,6 +83,29 @@ static void known_trace(struct agree_ctx *ctx, const char *path, int err, unsign
 	stub_trace_note(ctx, NULL, false, err, words);
 }
 
+/* What a person would like to know about why there is no network. */
+static void failure_trace(const struct find *find, int err)
+{
+	struct agree_ctx *ctx = find->request.ctx;
+	char words[128];
+	struct ap_text t;
+	size_t n;
+
+	ap_text_init(&t, words, sizeof(words));
+	(void)stub_discover_targets(&find->discover, &n);
+	if (err == AGREE_ENOKEY) {
+		ap_text_add(&t, "the DNS has ");
+		ap_base64url_show(&t, find->discover.txt.key, sizeof(find->discover.txt.key));
+		ap_text_add(&t, ", which nothing authenticates");
+	} else if (err == AGREE_ENONETWORK && n > 0) {
+		ap_text_add(&t, "the replicas of this network have no address that may be used: "
+				"leave out -4 or -6");
+	} else {
+		return;
+	}
+	stub_trace_note(ctx, NULL, false, err, words);
+}
+
 static void find_conclude(struct find *find)
 {
 	struct stub_trust_conf conf = {
@@ -105,6 +128,7 @@ static void find_conclude(struct find *find)
 		err = stub_network_new(&find->network, &d->conf.domain, &trust);
 	if (err == 0)
 		network_fill(find, find->network);
+	failure_trace(find, err);
 	stub_request_done(&find->request, err);
 }
 

@@ -289,6 +289,9 @@ static void keys_are_asked_for_and_remembered(void **state)
 	serving();
 	assert_run(18, "propose example.test job a");
 	assert_err("+tofu");
+	assert_err(key); /* to compare */
+	assert_run(9, "propose example.test job a -6 +key=$KEY");
+	assert_err("no address that may be used");
 	assert_run(0, "propose example.test job a +tofu +json");
 	assert_out("\"trust\": \"tofu\"");
 	assert_run(0, "propose example.test job a +json");
