@@ -95,6 +95,8 @@ static void on_answer(void *arg, const struct asker *asker, const uint8_t id[AP_
 		r->agree.outcome.value.data = r->value;
 	}
 	r->len = answers_outcome(e->answers, asker, id, agree, refusal, octets);
+	if (e->forward != NULL)
+		e->forward(e->forward_arg, asker, octets, r->len);
 	assert_in_range(r->len, 12, sizeof(r->octets));
 	memcpy(r->octets, octets, r->len);
 }
