@@ -160,17 +160,33 @@ static int file_write(const char *path, const char *text, size_t len)
 	return ok ? 0 : AGREE_EFILE;
 }
 
+/* The open descriptor of what /dev/stdout and /dev/stderr are links to; -1: it is neither. */
+static int standard_find(const struct stat *st)
+{
+	struct stat open_st;
+
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fstat(fd, &open_st) == 0 && open_st.st_dev == st->st_dev &&
+		    open_st.st_ino == st->st_ino)
+			return fd;
+	return -1;
+}
+
 int cli_proof_save(const char *path, const struct cli_proof *proof)
 {
 	char text[CLI_PROOF_FILE_MAX], target[PATH_MAX];
 	struct ap_text t;
 	struct stat st;
+	int fd;
 
 	ap_text_init(&t, text, sizeof(text));
 	cli_proof_show(&t, proof);
 	if (t.cut)
 		return AGREE_EFILE;
 	if (stat(path, &st) == 0) {
+		fd = standard_find(&st);
+		if (fd >= 0 && fflush(stdout) == 0) /* behind what is there already */
+			return text_write(fd, text, ap_text_len(&t)) ? 0 : AGREE_EFILE;
 		if (!S_ISREG(st.st_mode))
 			return file_write(path, text, ap_text_len(&t));
 		/* behind symbolic links, which stay */

@@ -347,6 +347,8 @@ static void proof_is_saved_and_verified_offline(void **state)
 
 	(void)state;
 	serving();
+	assert_run(0, "propose example.test job a +proof=/dev/stdout +key=$KEY +short");
+	assert_int_equal(strncmp(out, "a\nagree-proof 1\n", 16), 0);
 	assert_run(0, "propose example.test job a +proof=$DIR/p +key=$KEY +short");
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
