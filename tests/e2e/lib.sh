@@ -67,12 +67,19 @@ background() {
 	echo "$last" >>"$work/started"
 }
 
-# A process of ours may have become somebody else's number only if it has ended: then it is no child
-# of a shell of ours, and not in its process group.
-end_started() {
-	[ ! -e "$work/started" ] || while read -r pid; do
-		[ "$(ps -o pgid= -p "$pid")" != "$(ps -o pgid= -p $$)" ] || kill "$pid"
+# Is it still ours? A number that was given to another process is not in our process group.
+is_ours() { [ -d "/proc/$1" ] && [ "$(ps -o pgid= -p "$1")" = "$(ps -o pgid= -p $$)" ]; }
+all_ended() {
+	while read -r pid; do
+		not is_ours "$pid" || return 1
 	done <"$work/started"
+}
+end_started() {
+	[ -e "$work/started" ] || return 0
+	while read -r pid; do
+		not is_ours "$pid" || kill "$pid"
+	done <"$work/started"
+	eventually 5 all_ended
 }
 
 clean() {
