@@ -19,7 +19,7 @@ static void name_of(struct ap_name *name, const char *text)
 	assert_int_equal(ap_name_parse(name, text), 0);
 }
 
-size_t dnsask_make(uint8_t out[AP_DNS_MAX], const struct dnsask *ask)
+size_t dnsask_make(uint8_t *out, const struct dnsask *ask)
 {
 	struct ap_dns_writer d;
 	struct ap_name name;
@@ -44,7 +44,7 @@ size_t dnsask_make(uint8_t out[AP_DNS_MAX], const struct dnsask *ask)
 	return n;
 }
 
-size_t dnsask_update(uint8_t out[AP_DNS_MAX], const char *owner, ap_bytes propose, bool nxrrset,
+size_t dnsask_update(uint8_t *out, const char *owner, ap_bytes propose, bool nxrrset,
 		     const struct ap_edns_out *edns)
 {
 	const struct dnsask_rr rrs[] = {

@@ -26,12 +26,12 @@ struct dnsask {
 	const struct ap_edns_out *edns; /* NULL: no OPT */
 };
 
-/* Octets of the message in `out`. */
-size_t dnsask_make(uint8_t out[AP_DNS_MAX], const struct dnsask *ask);
+/* Octets of the message in `out`, which has room for it. */
+size_t dnsask_make(uint8_t *out, const struct dnsask *ask);
 
 /* Zone example.test and the one record to add, with the prerequisite that no AGREE record is there
  * if nxrrset. */
-size_t dnsask_update(uint8_t out[AP_DNS_MAX], const char *owner, ap_bytes propose, bool nxrrset,
+size_t dnsask_update(uint8_t *out, const char *owner, ap_bytes propose, bool nxrrset,
 		     const struct ap_edns_out *edns);
 
 /* An open instance, its descriptor, its id under a group key, its name below example.test. */
