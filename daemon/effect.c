@@ -34,8 +34,8 @@ static int append(struct run *r, uint8_t type, uint64_t seq, const struct iovec 
 	return status;
 }
 
-/* No room in the buffer: the record waits here, and all later ones behind it, since order on disk is the order
- * of the core's tokens. */
+/* No room in the buffer: the record waits here, and all later ones behind it, since order on disk
+ * is the order of the core's tokens. */
 static void defer(struct run *r, uint8_t type, uint64_t seq, const struct iovec *parts, size_t n,
 		  bool lazy, uint64_t core)
 {
@@ -46,7 +46,8 @@ static void defer(struct run *r, uint8_t type, uint64_t seq, const struct iovec 
 		len += parts[i].iov_len;
 	o = malloc(sizeof(*o) + len);
 	if (o == NULL) {
-		run_fail(r, "out of memory for the journal: give this replica more, and start it again");
+		run_fail(r, "out of memory for the journal: give this replica more, and start it "
+			    "again");
 		return;
 	}
 	*o = (struct overflow){.core = core, .seq = seq, .type = type, .lazy = lazy};
@@ -82,8 +83,9 @@ void effect_overflow(struct run *r)
 		if (status == DISK_EAGAIN || status == DISK_ENOROOM)
 			return;
 		if (status != 0)
-			run_fail(r, journal_error(r->journal) != NULL ? journal_error(r->journal)
-								      : "the journal refused a record");
+			run_fail(r, journal_error(r->journal) != NULL
+					    ? journal_error(r->journal)
+					    : "the journal refused a record");
 		r->overflow = o->next;
 		if (r->overflow == NULL)
 			r->overflow_end = &r->overflow;
@@ -112,14 +114,15 @@ static struct iovec part(const void *octets, size_t len)
 
 /* ---- octets of batches ---- */
 
-/* A batch that this primary has just made: its bundles one behind the other, each behind its length. */
+/* A batch that this primary has just made: its bundles one behind the other, each behind its
+ * length. */
 static bool batch_build(struct run *r, const struct pbft_batch *b)
 {
 	struct ap_writer w;
 	uint32_t len = 0;
 
 	for (size_t i = 0; i < b->n_bundles; i++)
-		len += 4 + b->bundles[i].octets;
+		len += b->bundles[i].octets;
 	ap_writer_init(&w, r->frame, sizeof(r->frame));
 	ap_u64_put(&w, &b->time);
 	ap_u32_put(&w, &len);
@@ -180,8 +183,9 @@ static void own_signature(struct run *r, const ap_proposal *p, bool proposes, ui
 	if (r->signed_by_us[at].seq != p->seq || r->signed_by_us[at].view != p->view ||
 	    r->signed_by_us[at].incarnation != p->incarnation ||
 	    memcmp(r->signed_by_us[at].batch, p->batch.octets, 32) != 0) {
-		sign_proposal(r->secret, r->net.genesis, proposes ? "agree1-preprep" : "agree1-prepare",
-			      p, r->signed_by_us[at].sig);
+		sign_proposal(r->secret, r->net.genesis,
+			      proposes ? "agree1-preprep" : "agree1-prepare", p,
+			      r->signed_by_us[at].sig);
 		r->signed_by_us[at].seq = p->seq;
 		r->signed_by_us[at].view = p->view;
 		r->signed_by_us[at].incarnation = p->incarnation;
@@ -228,7 +232,9 @@ static void write_proposal(struct run *r, const struct pbft_effect *e)
 	if (s->primary == r->self && batch_build(r, s->batch))
 		body = bodies_find(r->bodies, s->batch->digest);
 	if (body == NULL) {
-		run_fail(r, "out of memory for a batch, or its body is lost: start this replica again");
+		run_fail(
+			r,
+			"out of memory for a batch, or its body is lost: start this replica again");
 		return;
 	}
 	n = proposal_head(r, s, head);
@@ -287,8 +293,8 @@ static void write_checkpoint(struct run *r, const struct pbft_effect *e)
 	checkpoint_of(r, e, &v);
 	ap_writer_init(&w, octets, sizeof(octets));
 	ap_checkpoint_vote_put(&w, &v);
-	write_record(r, RECORD_CHECKPOINT, v.seq,
-		     (struct iovec[]){part(octets, ap_writer_len(&w))}, 1, false, e->token);
+	write_record(r, RECORD_CHECKPOINT, v.seq, (struct iovec[]){part(octets, ap_writer_len(&w))},
+		     1, false, e->token);
 }
 
 static void write_stable(struct run *r, const struct pbft_effect *e)
@@ -423,9 +429,24 @@ static void send_attest(struct run *r, const struct pbft_effect *e)
 	send_layout(r, e->to, AP_MESSAGE_attest, &w);
 }
 
+/* A peer that does not take what it asked for gets no more of it, and costs no more reading. */
+static bool takes_more(const struct run *r, uint16_t to)
+{
+	for (uint8_t id = 1; id <= r->net.n; id++) {
+		struct peer_info info;
+
+		if ((to >> (id - 1) & 1) == 0)
+			continue;
+		peers_info(r->peers, id, &info);
+		if (info.up && info.backlog < AP_PEER_BACKLOG_MAX / 8)
+			return true;
+	}
+	return false;
+}
+
 static void serve(struct run *r, const struct pbft_effect *e)
 {
-	for (uint64_t seq = e->u.fetch.from; seq <= e->u.fetch.to; seq++) {
+	for (uint64_t seq = e->u.fetch.from; seq <= e->u.fetch.to && takes_more(r, e->to); seq++) {
 		ap_bytes body = effect_batch(r, seq, NULL, r->frame, sizeof(r->frame));
 		ap_optsig sig = {.present = false};
 		uint8_t head[8], tail[AP_MAX_optsig];
@@ -455,7 +476,8 @@ static void execute(struct run *r, const struct pbft_effect *e)
 	ap_bytes octets = effect_batch(r, e->u.slot.seq, digest, r->frame, sizeof(r->frame));
 
 	if (octets.data == NULL)
-		run_fail(r, "the body of a committed batch cannot be read: start this replica again");
+		run_fail(r,
+			 "the body of a committed batch cannot be read: start this replica again");
 	else
 		execute_batch(r, e->u.slot.seq, digest, octets, true);
 }
@@ -496,7 +518,8 @@ static void behind(struct run *r, const struct pbft_effect *e)
 {
 	(void)r;
 	log_say(LOG_L_ERROR,
-		"too far behind have=%llu offered=%llu: the others no longer keep what this replica "
+		"too far behind have=%llu offered=%llu: the others no longer keep what this "
+		"replica "
 		"lacks; start it from a copy of another's store",
 		(unsigned long long)e->u.behind.have, (unsigned long long)e->u.behind.offered);
 }
@@ -505,8 +528,10 @@ static void diverged(struct run *r, const struct pbft_effect *e)
 {
 	(void)r;
 	log_say(LOG_L_ERROR,
-		"this replica's state differs from that of the others checkpoint=%llu signers=%04x: it "
-		"has stopped voting; keep its data directory as evidence, and start it from another's",
+		"this replica's state differs from that of the others checkpoint=%llu "
+		"signers=%04x: it "
+		"has stopped voting; keep its data directory as evidence, and start it from "
+		"another's",
 		(unsigned long long)e->u.diverged.seq, e->u.diverged.who);
 }
 

@@ -14,8 +14,9 @@
 #include "libproto/name.h"
 
 enum {
-	POOL_LOW = 192,    /* refill when fewer pairs than this are left, held or on their way, */
-	PROBE_MS = 2000,   /* live, but no signature seen in this run and the key not yet published: ask for one */
+	POOL_LOW = 192,	 /* refill when fewer pairs than this are left, held or on their way, */
+	PROBE_MS = 2000, /* live, but no signature seen in this run and the key not yet published:
+			    ask for one */
 };
 
 static const char ENCKEY_FILE[] = "enckey", SHARE_FILE[] = "share", PUB_FILE[] = "group.pub";
@@ -28,9 +29,9 @@ struct keygen {
 	bool enckey_sent, deal_sent, ready_sent, complained;
 	bool has_ek, loaded, published;
 	uint8_t ek[32];
-	uint64_t boot;     /* run number */
-	uint64_t sent;     /* own nonce counters given out in this run */
-	uint32_t stocked;  /* commitments made and not yet given out: */
+	uint64_t boot;	  /* run number */
+	uint64_t sent;	  /* own nonce counters given out in this run */
+	uint32_t stocked; /* commitments made and not yet given out: */
 	uint64_t stock_first;
 	ap_commitment stock[FROST_COMMIT_MAX];
 	uint64_t probe_ms; /* 0: none planned */
@@ -220,8 +221,9 @@ static int enckey(struct keygen *k, const struct machine_key *key, struct disk_e
 		frost_point_base(op.key.octets, k->ek);
 	} else {
 		dkg_enckey_make(k->ek, op.key.octets, &frost_random_system);
-		status = files_put(k->dir, ENCKEY_FILE, octets,
-				   dkg_enckey_put(octets, key->sid, k->conf.self, k->ek), 0600, why);
+		status =
+			files_put(k->dir, ENCKEY_FILE, octets,
+				  dkg_enckey_put(octets, key->sid, k->conf.self, k->ek), 0600, why);
 		sodium_memzero(octets, sizeof(octets));
 		if (status != 0)
 			return status;
@@ -267,7 +269,8 @@ static void complain(struct keygen *k, const struct machine_key *key, const stru
 	    dkg_complaint_make(&made, run, culprit, &deals[culprit - 1], k->conf.self, k->ek,
 			       &frost_random_system) != 0)
 		return;
-	log_say(LOG_L_ERROR, "key generation: share that does not fit its dealing member=%u", culprit);
+	log_say(LOG_L_ERROR, "key generation: share that does not fit its dealing member=%u",
+		culprit);
 	memcpy(op.sid.octets, key->sid, 32);
 	op.dealer = (ap_u8)culprit;
 	memcpy(op.secret.octets, made.S, 32);
@@ -289,6 +292,18 @@ static int share_save(const struct keygen *k, const struct frost_key *share, str
 	return status;
 }
 
+/* The share is on disk before READY, and the encryption key goes only after the own READY was
+ * executed; a crash may have taken the marks of that execution, not those of the share. */
+static bool has_share(const struct keygen *k)
+{
+	struct disk_error why = {""};
+	uint8_t octets[FROST_KEY_MAX];
+	int n = files_get(k->dir, SHARE_FILE, octets, sizeof(octets), &why);
+
+	sodium_memzero(octets, sizeof(octets));
+	return n > 0;
+}
+
 /* All dealings are there: own share out of them, on disk, then READY. */
 static int ready(struct keygen *k, const struct machine_key *key, struct disk_error *why)
 {
@@ -303,6 +318,8 @@ static int ready(struct keygen *k, const struct machine_key *key, struct disk_er
 
 	if (k->ready_sent || k->complained || is_set(key->have_ready, k->conf.self))
 		return 0;
+	if (!k->has_ek && has_share(k))
+		return 0; /* an earlier run finished, and the log says so further on */
 	if (!k->has_ek)
 		return disk_say(why, DISK_ENOTFOUND,
 				"%s/%s is missing or damaged: this replica cannot finish the key "
@@ -313,10 +330,11 @@ static int ready(struct keygen *k, const struct machine_key *key, struct disk_er
 		deal_from_wire(&deals[i], &key->deals[i]);
 	status = dkg_result(&share, &run, deals, k->conf.self, k->ek, &culprit);
 	if (status != 0 && culprit == 0)
-		return disk_say(why, DISK_EDAMAGED,
-				"%s/%s is not the key that this replica has sent to the others: restore "
-				"the file, or the members must form the network anew",
-				k->dir, ENCKEY_FILE);
+		return disk_say(
+			why, DISK_EDAMAGED,
+			"%s/%s is not the key that this replica has sent to the others: restore "
+			"the file, or the members must form the network anew",
+			k->dir, ENCKEY_FILE);
 	if (status != 0) {
 		complain(k, key, &run, deals, culprit);
 		return 0;
@@ -357,8 +375,9 @@ static int load(struct keygen *k, const struct machine_key *key, struct disk_err
 	n = files_get(k->dir, SHARE_FILE, octets, sizeof(octets), why);
 	if (n < 0)
 		return n == DISK_ENOTFOUND
-			       ? disk_say(why, n, "%s/%s, the key share, is missing: this replica can "
-						  "no longer sign; restore the file",
+			       ? disk_say(why, n,
+					  "%s/%s, the key share, is missing: this replica can "
+					  "no longer sign; restore the file",
 					  k->dir, SHARE_FILE)
 			       : n;
 	status = frost_key_get(&share, octets, (size_t)n);
@@ -380,7 +399,8 @@ static int load(struct keygen *k, const struct machine_key *key, struct disk_err
 	return files_wipe(k->dir, ENCKEY_FILE, why);
 }
 
-/* Pairs for the next NONCES are made one by one while there is nothing else to do, so that no request waits for 64. */
+/* Pairs for the next NONCES are made one by one while there is nothing else to do, so that no
+ * request waits for 64. */
 static bool stock_up(struct keygen *k, uint32_t want)
 {
 	while (k->stocked < want) {
@@ -433,7 +453,8 @@ static void refill(struct keygen *k, const struct machine *m, const struct machi
 	k->conf.submit(k->conf.arg, AP_OP_nonces, body, ap_writer_len(&w));
 }
 
-/* All crashed before anybody kept the trial's signature: any leaf will do for a proof that the key works. */
+/* All crashed before anybody kept the trial's signature: any leaf will do for a proof that the key
+ * works. */
 static void probe(struct keygen *k, uint64_t now_ms)
 {
 	uint8_t body[AP_MAX_read];
@@ -461,7 +482,8 @@ static void say_phase(struct keygen *k, const struct machine_key *key)
 		[MACHINE_READIES] = "key generation: shares",
 		[MACHINE_TRIAL] = "key generation: trial signature",
 		[MACHINE_LIVE] = "network is live",
-		[MACHINE_FAILED] = "key generation failed: form the network anew without this member"};
+		[MACHINE_FAILED] =
+			"key generation failed: form the network anew without this member"};
 
 	if (key->phase == k->said)
 		return;
@@ -521,9 +543,10 @@ int keygen_proven(struct keygen *k, const struct index_block *b, struct disk_err
 	if (k->published || frost_public(k->conf.frost) == NULL)
 		return 0;
 	if (!is_proof(frost_public(k->conf.frost)->key, b))
-		return disk_say(why, DISK_EDAMAGED,
-				"OpenSSL refuses a signature of the group that libsodium takes: do not "
-				"use this network, and report this");
+		return disk_say(
+			why, DISK_EDAMAGED,
+			"OpenSSL refuses a signature of the group that libsodium takes: do not "
+			"use this network, and report this");
 	k->published = true;
 	k->probe_ms = 0;
 	ap_text_init(&t, text, sizeof(text));

@@ -48,7 +48,8 @@ static void usage(FILE *to)
 		"usage: agreed [-dhtV] [-c FILE]\n"
 		"  -c FILE  configuration (%s)\n"
 		"  -d       stay in the foreground, messages to standard error\n"
-		"  -t       check the configuration, the network file and the identity key, and exit\n"
+		"  -t       check the configuration, the network file and the identity key, and "
+		"exit\n"
 		"  -V       version\n"
 		"  -h       this text\n"
 		"See agreed(8) and agreed.conf(5).\n",
@@ -146,7 +147,8 @@ static bool drop_privileges(const struct conf *conf, struct ap_text *why)
 		return true;
 	pw = getpwnam(conf->username);
 	if (pw == NULL) {
-		ap_text_addf(why, "username: there is no account %s: make it, or change agreed.conf",
+		ap_text_addf(why,
+			     "username: there is no account %s: make it, or change agreed.conf",
 			     conf->username);
 		return false;
 	}
@@ -162,13 +164,14 @@ static bool drop_privileges(const struct conf *conf, struct ap_text *why)
 /* No core, no ptrace by others: keys and nonces are in this process. */
 static void guard_memory(void)
 {
-	const struct rlimit none = {0, 0};
+	const struct rlimit none = {1, 1}; /* 0 would still let one go into a pipe: core(5) */
 
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* Before any thread and any nonce. The parent stays until the child serves, so that its exit status tells. */
+/* Before any thread and any nonce. The parent stays until the child serves, so that its exit status
+ * tells. */
 static bool detach(struct daemon *d, int *status)
 {
 	int ends[2];
@@ -300,7 +303,8 @@ static const struct control_command commands[] = {
 	{"stats", 0, 0, "counters", on_stats},
 	{"peers", 0, 0, "links to the other replicas", on_peers},
 	{"stop", 0, 0, "end the daemon", on_stop},
-	{"believe_clock", 0, 0, "this host's clock is right, whatever the outage bound says", on_believe_clock},
+	{"believe_clock", 0, 0, "this host's clock is right, whatever the outage bound says",
+	 on_believe_clock},
 	{"log_reopen", 0, 0, "open the log file anew", on_reopen},
 	{"verbosity", 1, 1, "LEVEL: how much is logged, 0 to 4", on_verbosity},
 	{NULL, 0, 0, NULL, NULL},
@@ -339,7 +343,8 @@ static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 static bool signals(struct daemon *d)
 {
 	uint64_t ms = sdnotify_watchdog_ms();
-	const struct timeval every = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	const struct timeval every = {.tv_sec = (time_t)(ms / 1000),
+				      .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
 
 	signal(SIGPIPE, SIG_IGN);
 	d->term = evsignal_new(d->base, SIGTERM, on_term, d);
@@ -367,14 +372,16 @@ static bool open_log(const struct daemon *d, struct ap_text *why)
 	return log_open(&lc, why) == 0;
 }
 
-/* One thread uses the loop, and its descriptors are no files: so no locks, and fewer system calls. */
+/* One thread uses the loop, and its descriptors are no files: so no locks, and fewer system calls.
+ */
 static struct event_base *base_new(void)
 {
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
 	if (config != NULL &&
-	    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+	    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
+						  EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
 		base = event_base_new_with_config(config);
 	if (config != NULL)
 		event_config_free(config);
@@ -479,6 +486,7 @@ int main(int argc, char **argv)
 		clean(&d);
 		return 1;
 	}
+	guard_memory(); /* changing the account has lifted it: prctl(2) */
 	if (!detach(&d, &status)) {
 		clean(&d);
 		return status;

@@ -38,7 +38,8 @@ enum {
 	PLACE = 8 + 2,
 	LEAF_VALUE_MAX = 1 + 1 + AP_MAX_outcome + AP_MAX_path,
 	BLOCK_VALUE = 4 + 8 + 8 + 4 + 32 + 32 + 1 + 64,
-	PURGE_MAX = 20000, /* outcomes forgotten in one merge: the rest goes with the next */
+	PURGE_MAX = 20000, /* outcomes forgotten in one merge, beside twice what it brings: the rest
+			      goes with the next */
 };
 
 struct merge {
@@ -205,16 +206,22 @@ static void put_index(struct kv_txn *txn, struct merge_job *job)
 		       (struct kv_span){job->items[i].place, PLACE});
 }
 
-static void purge_outcomes(struct kv_txn *txn, uint64_t floor_ms)
+/* More than a merge brings, so that the store does not grow with what is forgotten. */
+static unsigned purge_max(const struct merge_job *job)
+{
+	return PURGE_MAX + 2 * (unsigned)job->n_items;
+}
+
+static void purge_outcomes(struct kv_txn *txn, const struct merge_job *job)
 {
 	uint8_t to[AP_ID_LEN] = {0};
-	uint64_t first_kept = floor_ms / 1000 + 1; /* D <= F is forgotten */
+	uint64_t first_kept = job->floor_ms / 1000 + 1; /* D <= F is forgotten */
 
 	for (int i = 4; i >= 0; i--, first_kept >>= 8)
 		to[i] = (uint8_t)first_kept;
 	if (first_kept == 0)
 		kv_delete_range(txn, INDEX, (struct kv_span){NULL, 0},
-				(struct kv_span){to, sizeof(to)}, PURGE_MAX);
+				(struct kv_span){to, sizeof(to)}, purge_max(job));
 }
 
 struct old_blocks {
@@ -248,8 +255,9 @@ static void purge_blocks(struct kv_txn *txn, const struct merge_job *job)
 		return;
 	place_key(to, old.last + 1, 0);
 	kv_delete_range(txn, LEAVES, (struct kv_span){NULL, 0}, (struct kv_span){to, PLACE},
-			PURGE_MAX);
-	kv_delete_range(txn, BLOCKS, (struct kv_span){NULL, 0}, (struct kv_span){to, 8}, PURGE_MAX);
+			purge_max(job));
+	kv_delete_range(txn, BLOCKS, (struct kv_span){NULL, 0}, (struct kv_span){to, 8},
+			purge_max(job));
 }
 
 static int run_job(struct merge *m, struct merge_job *job)
@@ -276,7 +284,7 @@ static int run_job(struct merge *m, struct merge_job *job)
 	kv_put(txn, META, (struct kv_span){SNAPSHOT_KEY, sizeof(SNAPSHOT_KEY) - 1},
 	       (struct kv_span){snapshot, 8 + job->snapshot_len});
 	free(snapshot);
-	purge_outcomes(txn, job->floor_ms);
+	purge_outcomes(txn, job);
 	purge_blocks(txn, job);
 	return kv_commit(txn);
 }

@@ -126,7 +126,7 @@ static void fill(struct run *r)
 		b->relay = r->self;
 		b->start = r->boot;
 		len = bundle_encode(r, ops, b->counter, b);
-		b->octets = (uint32_t)len;
+		b->octets = (uint32_t)(4 + len); /* with its length, as it stands in a batch */
 		if (len == 0 || bodies_put(r->bodies, b->digest, r->frame, len, NULL) != 0) {
 			run_fail(r, "out of memory for requests: give this replica more");
 			return;

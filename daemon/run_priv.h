@@ -26,9 +26,13 @@ enum {
 	RUN_HEARTBEAT_MS = 1000,
 	RUN_TOKENS_MAX = 4096,
 	RUN_RUNNING_RING = 1024, /* running hashes kept in memory; older ones are in the journal */
-	RUN_BODIES_MAX = 256 * 1024 * 1024,
 	RUN_FRAME_MAX = AP_BATCH_OCTETS_MAX + 1024,
 };
+
+/* A bound, no allocation: what the core may hold at most, two windows of batches and every relay's bundles. */
+#define RUN_BODIES_MAX                                                                             \
+	((size_t)2 * RUN_WINDOW * RUN_FRAME_MAX +                                                  \
+	 (size_t)AP_REPLICAS_MAX * PBFT_OWN_MAX * (AP_BUNDLE_OPS_MAX + 1024))
 
 struct token { /* a write under way: the journal's number and the core's */
 	uint64_t journal, core;

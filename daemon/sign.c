@@ -10,9 +10,9 @@
 #include "libproto/agree_errors.h"
 
 enum {
-	SLOTS = 512,        /* batches whose signing may be under way or remembered for peers that ask */
-	LAZY_MS = 4,        /* nobody waits here: others go first */
-	GRACE_MS = 4,       /* how long the own set may lag behind the other one, when that is complete */
+	SLOTS = 512,  /* batches whose signing may be under way or remembered for peers that ask */
+	LAZY_MS = 4,  /* nobody waits here: others go first */
+	GRACE_MS = 4, /* how long the own set may lag behind the other one, when that is complete */
 	WANT_FIRST_MS = 150, /* then peers are asked for what is missing, */
 	WANT_LAST_MS = 4000, /* less and less often, until here */
 };
@@ -21,7 +21,8 @@ struct set {
 	struct frost_list list;
 	struct frost_session session;
 	bool has_session;
-	uint16_t have; /* bit i: share of list.entry[i] */
+	uint16_t have;	  /* bit i: share of list.entry[i], */
+	uint16_t refused; /* which has sent a bad one: no second try */
 	struct frost_shares shares;
 };
 
@@ -37,7 +38,7 @@ struct slot {
 	int own; /* set that this replica is in, or -1 */
 	struct set sets[MACHINE_SETS_MAX];
 	uint64_t since_ms, want_ms, other_ms; /* want_ms: next time to ask, 0: given up */
-	uint64_t lazy_ms;                     /* shares are not added up before; 0: at once */
+	uint64_t lazy_ms;		      /* shares are not added up before; 0: at once */
 	uint8_t sent; /* bit i: set i has a share of ours, kept for peers that ask: */
 	ap_share_body share[MACHINE_SETS_MAX];
 	/* before the batch is executed here */
@@ -49,11 +50,12 @@ struct slot {
 
 struct sign {
 	struct sign_conf conf;
-	uint64_t executed; /* highest */
-	uint64_t ahead;    /* sequence for which points were checked ahead */
-	uint16_t bad;      /* members whose share was wrong, said once */
-	uint16_t other;    /* members who signed another statement, said once */
-	uint8_t signing[SLOTS]; /* 1: that slot is SIGNING; apart from them, to be looked through at each turn */
+	uint64_t executed;	/* highest */
+	uint64_t ahead;		/* sequence for which points were checked ahead */
+	uint16_t bad;		/* members whose share was wrong, said once */
+	uint16_t other;		/* members who signed another statement, said once */
+	uint8_t signing[SLOTS]; /* 1: that slot is SIGNING; apart from them, to be looked through at
+				   each turn */
 	struct slot slots[SLOTS];
 };
 
@@ -127,11 +129,12 @@ static void blame(struct sign *s, const struct slot *slot, struct set *set)
 
 		if ((culprits >> i & 1) == 0)
 			continue;
-		set->have &= (uint16_t)~(1u << i);
+		set->have &= (uint16_t) ~(1u << i);
+		set->refused |= (uint16_t)(1u << i);
 		if ((s->bad >> (id - 1) & 1) == 0)
 			log_say(LOG_L_INFO,
-				"bad signature share member=%u sequence=%llu: tell its operator", id,
-				(unsigned long long)slot->seq);
+				"bad signature share member=%u sequence=%llu: tell its operator",
+				id, (unsigned long long)slot->seq);
 		s->bad |= (uint16_t)(1u << (id - 1));
 	}
 }
@@ -207,9 +210,10 @@ static void take_share(struct sign *s, struct slot *slot, const ap_share_body *s
 		return;
 	set = &slot->sets[share->set];
 	i = member_index(set, share->replica);
-	if (i < 0 || (set->have >> i & 1) != 0)
+	if (i < 0 || ((set->have | set->refused) >> i & 1) != 0)
 		return;
-	if (memcmp(share->statement.octets, slot->digest.octets, sizeof(slot->digest.octets)) != 0) {
+	if (memcmp(share->statement.octets, slot->digest.octets, sizeof(slot->digest.octets)) !=
+	    0) {
 		say_other(s, share);
 		return;
 	}
@@ -275,7 +279,7 @@ void sign_want_in(struct sign *s, uint8_t from, uint64_t seq)
 static void set_copy(struct set *to, const struct machine_set *from, uint32_t epoch, uint8_t t)
 {
 	to->has_session = false;
-	to->have = 0;
+	to->have = to->refused = 0;
 	to->list.epoch = epoch;
 	to->list.count = t;
 	for (uint8_t i = 0; i < t; i++) {
@@ -308,8 +312,8 @@ static void sign_own(struct sign *s, struct slot *slot, int which, const struct 
 		slot->own = which;
 	if (m->boot[i] != frost_boot(s->conf.frost))
 		return; /* an earlier run's: that nonce is gone */
-	if (frost_sign(s->conf.frost, slot->kind, &slot->statement, &set->list, m->boot[i], m->ctr[i],
-		       &set->session, z) == 0) {
+	if (frost_sign(s->conf.frost, slot->kind, &slot->statement, &set->list, m->boot[i],
+		       m->ctr[i], &set->session, z) == 0) {
 		set->has_session = true;
 		memcpy(set->shares.z[i], z, 32);
 		set->have |= (uint16_t)(1u << i);
@@ -325,7 +329,8 @@ static void sign_own(struct sign *s, struct slot *slot, int which, const struct 
 	frost_wipe_behind(s->conf.frost, m->ctr[i]);
 }
 
-static void take_early(struct sign *s, struct slot *slot, uint16_t early, const ap_share_body shares[])
+static void take_early(struct sign *s, struct slot *slot, uint16_t early,
+		       const ap_share_body shares[])
 {
 	for (uint8_t id = 1; id <= AP_REPLICAS_MAX; id++) {
 		if ((early >> (id - 1) & 1) != 0)
@@ -355,7 +360,8 @@ void sign_executed(struct sign *s, const struct machine_result *r, bool urgent, 
 	slot->lazy_ms = urgent ? 0 : now_ms + LAZY_MS;
 	slot->n_sets = (uint8_t)r->n_sets;
 	for (int i = 0; i < slot->n_sets; i++)
-		set_copy(&slot->sets[i], &r->sets[i], r->epoch, (uint8_t)frost_public(s->conf.frost)->t);
+		set_copy(&slot->sets[i], &r->sets[i], r->epoch,
+			 (uint8_t)frost_public(s->conf.frost)->t);
 	for (int i = 0; i < slot->n_sets; i++)
 		sign_own(s, slot, i, &r->sets[i]);
 	take_early(s, slot, early, slot->early_share);

@@ -65,7 +65,7 @@ static const char *bundle_check(const struct verifier *v, const ap_bundle *b, ap
 				    .start = b->start,
 				    .counter = b->counter,
 				    .requests = (uint16_t)n,
-				    .octets = (uint32_t)octets.len};
+				    .octets = (uint32_t)(4 + octets.len)}; /* with its length */
 	ap_digest_bundle(ap_sha256, out->digest, v->genesis, b->relay, b->start, b->counter,
 			 b->ops);
 	if (v->known != NULL && v->known(v->arg, out->digest, octets))

@@ -113,7 +113,7 @@ enum pbft_event_kind {
 struct pbft_event {
 	enum pbft_event_kind kind;
 	uint64_t now_ms;  /* monotonic */
-	uint64_t wall_ms; /* since 1970 */
+	uint64_t wall_ms; /* since 1970; 0: it cannot be told, and nothing fresh is voted for */
 	uint8_t from;	  /* sender's identifier, authenticated by the link; 0: none */
 	union {
 		bool up;

@@ -30,13 +30,12 @@ void pbft_slot_wait(struct pbft *p, struct pbft_slot *slot)
 	p->waiting[p->n_waiting++] = slot->seq;
 }
 
-/* draft {#time}: "a replica prepares a fresh batch only if its time is within the clock bound of
- * its own clock" */
+/* draft {#time}: "only if its time is not ahead of its own clock by more than the clock bound".
+ * There is no bound the other way: a replica that was away sees a proposal late, and in its view
+ * nothing else can stand in that place. */
 static bool clock_agrees(const struct pbft *p, const struct pbft_batch *batch)
 {
-	uint64_t off = batch->time > p->wall ? batch->time - p->wall : p->wall - batch->time;
-
-	return off <= p->conf.clock_bound_ms;
+	return batch->time <= p->wall || batch->time - p->wall <= p->conf.clock_bound_ms;
 }
 
 bool pbft_slot_vote(struct pbft *p, struct pbft_slot *slot)

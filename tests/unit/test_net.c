@@ -352,7 +352,7 @@ static void one_wrong_clock_prepares_nothing_and_follows(void **state)
 	struct pbft_info info;
 
 	(void)state;
-	net->replicas[2].skew_ms = 3600 * 1000;
+	net->replicas[2].skew_ms = -3600 * 1000; /* the others are ahead of it */
 	load(net, SECOND);
 	settles_within(net, SECOND);
 	pbft_info(net->replicas[2].core, &info);
