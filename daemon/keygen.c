@@ -488,8 +488,10 @@ static void say_phase(struct keygen *k, const struct machine_key *key)
 	if (key->phase == k->said)
 		return;
 	k->said = key->phase;
-	log_say(key->phase == MACHINE_FAILED ? LOG_L_ERROR : LOG_L_INFO, "%s culprit=%u",
-		names[key->phase], key->culprit);
+	if (key->phase == MACHINE_FAILED)
+		log_say(LOG_L_ERROR, "%s member=%u", names[key->phase], key->culprit);
+	else
+		log_say(LOG_L_INFO, "%s", names[key->phase]);
 }
 
 int keygen_step(struct keygen *k, const struct machine *m, uint64_t now_ms, struct disk_error *why)
