@@ -12,6 +12,7 @@
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 
+#include "daemon/limit.h"
 #include "libproto/agree_errors.h"
 
 enum {
@@ -25,6 +26,7 @@ struct conn {
 	uint16_t slot;
 	uint32_t generation, outstanding;
 	bool done; /* the client has closed its side: gone once all is answered and sent */
+	uint64_t partial_ms; /* since when there is an incomplete message; 0: there is none */
 	struct sockaddr_storage peer;
 	socklen_t peer_len;
 };
@@ -105,6 +107,7 @@ static bool next_message(struct conn *c)
 	if (octets != NULL)
 		one(c, octets + 2, len);
 	evbuffer_drain(in, 2 + len);
+	c->partial_ms = 0;
 	return true;
 }
 
@@ -124,10 +127,26 @@ static bool is_over(const struct conn *c)
 	       evbuffer_get_length(bufferevent_get_output(c->bev)) == 0;
 }
 
+/* Octets that trickle in do not keep a connection: a message has as long as an idle client. */
+static bool is_late(struct conn *c)
+{
+	uint64_t now = limit_now();
+
+	if (is_busy(c) || evbuffer_get_length(bufferevent_get_input(c->bev)) == 0)
+		c->partial_ms = 0;
+	else if (c->partial_ms == 0)
+		c->partial_ms = now;
+	return c->partial_ms != 0 && now - c->partial_ms > (uint64_t)c->tcp->conf.idle_s * 1000;
+}
+
 static void on_read(struct bufferevent *bev, void *arg)
 {
+	struct conn *c = arg;
+
 	(void)bev;
-	go_on(arg);
+	go_on(c);
+	if (is_late(c))
+		conn_free(c);
 }
 
 /* The output has run dry. */

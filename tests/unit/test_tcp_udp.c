@@ -695,6 +695,32 @@ static void the_idle_are_closed_those_who_wait_for_us_are_not(void **state)
 	close(waits);
 }
 
+static void a_message_that_trickles_in_is_not_waited_for(void **state)
+{
+	struct server *s = *state;
+	int fd = client(s, SOCK_STREAM, "127.0.0.1");
+	struct stream *t = stream(fd);
+	uint64_t begin_ms = now_ms(), next_ms = begin_ms;
+
+	soa(wire + 2, 1);
+	wire[0] = 1; /* 256 octets and more */
+	wire[1] = 0;
+	for (size_t at = 0; !t->ended;) {
+		assert_true(now_ms() - begin_ms < 10000);
+		if (now_ms() >= next_ms) {
+			next_ms += 100;
+			if (send(fd, wire + at++, 1, MSG_NOSIGNAL) < 0)
+				break;
+		}
+		turn(s);
+		hear(t);
+	}
+	assert_in_range(now_ms() - begin_ms, 900, 5000);
+	assert_int_equal(tcp_open(s->tcp), 0);
+	assert_int_equal(t->messages, 0);
+	close(fd);
+}
+
 #define UP(test)    cmocka_unit_test_setup_teardown(test, up, down)
 #define SMALL(test) cmocka_unit_test_setup_teardown(test, up_small, down)
 
@@ -720,6 +746,7 @@ int main(void)
 		UP(half_closed_behind_a_full_backlog_all_are_answered),
 		SMALL(more_clients_than_there_are_places_are_closed),
 		SMALL(the_idle_are_closed_those_who_wait_for_us_are_not),
+		SMALL(a_message_that_trickles_in_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests_name("tcp and udp", tests, NULL, NULL);
