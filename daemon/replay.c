@@ -137,6 +137,12 @@ static int on_checkpoint(struct replay *p, const struct journal_record *rec)
 	v->seq = m.seq;
 	v->incarnation = m.incarnation;
 	memcpy(v->state, m.state.octets, 32);
+	/* it stands on an execution, whose mark may not have come to the disk any more: who signs a
+	 * checkpoint comes back at it, or nobody could follow the one that saw it become stable */
+	if (rec->seq > p->base.executed) {
+		p->base.executed = rec->seq;
+		p->has_running = false;
+	}
 	return 0;
 }
 
@@ -170,7 +176,7 @@ static int on_executed(struct replay *p, const struct journal_record *rec)
 {
 	if (rec->length != 8 + 32)
 		return bad(p, "a mark of execution does not decode");
-	if (rec->seq > p->base.executed) {
+	if (rec->seq >= p->base.executed) {
 		p->base.executed = rec->seq;
 		memcpy(p->base.running, rec->payload + 8, 32);
 		p->has_running = true;
