@@ -169,7 +169,8 @@ static void resend(struct pbft *p, const struct pbft_slot *slot, uint16_t to)
 		return;
 	commits = pbft_slot_commits(slot, p->view, slot->vote);
 	have = (uint16_t)(commits | pbft_slot_prepares(slot, p->view, slot->vote));
-	to &= (uint16_t)~done(p, slot->seq);
+	if (!p->stuck) /* else the votes of those who got there by fetching may be needed */
+		to &= (uint16_t)~done(p, slot->seq);
 	if (pbft_primary(p, p->view) == p->conf.self) {
 		if ((to & ~have) != 0) /* who has voted has the body */
 			pbft_emit_slot(p, PBFT_SEND_PRE_PREPARE, slot, (uint16_t)(to & ~have));
