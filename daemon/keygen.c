@@ -293,6 +293,16 @@ static int share_save(const struct keygen *k, const struct frost_key *share, str
 	return status;
 }
 
+static bool has_share(const struct keygen *k)
+{
+	uint8_t octets[FROST_KEY_MAX];
+	struct disk_error why = {""};
+	int n = files_get(k->dir, SHARE_FILE, octets, sizeof(octets), &why);
+
+	sodium_memzero(octets, sizeof(octets));
+	return n > 0;
+}
+
 /* All dealings are there: own share out of them, on disk, then READY. */
 static int ready(struct keygen *k, const struct machine_key *key, struct disk_error *why)
 {
@@ -306,6 +316,9 @@ static int ready(struct keygen *k, const struct machine_key *key, struct disk_er
 	ap_ready op;
 
 	if (k->ready_sent || k->complained || is_set(key->have_ready, k->conf.self))
+		return 0;
+	/* wiped once the key was known: what this replica does again after a crash it has done before */
+	if (!k->has_ek && has_share(k))
 		return 0;
 	if (!k->has_ek)
 		return disk_say(why, DISK_ENOTFOUND,
