@@ -69,10 +69,18 @@ static void hand_on(struct pbft *p, const struct pbft_bundle *b)
 		memset(&relay->handed, 0, sizeof(relay->handed));
 		relay->handed_ms = p->now;
 	}
-	if (machine_numbers_take(&relay->handed, b->start, b->counter))
+	if (machine_numbers_take(&relay->handed, b->start, b->counter)) {
 		pbft_send_bundle(p, b, pbft_bit(p, pbft_primary(p, p->view)));
-	else
+		pbft_watch_add(p, b);
+	} else {
 		pbft_count(p, PBFT_DROP_REPEAT);
+	}
+}
+
+/* Is there a primary, and a way to it? */
+static bool can_hear(const struct pbft *p)
+{
+	return p->view_active && p->peers[pbft_primary(p, p->view) - 1].up;
 }
 
 static void on_own(struct pbft *p, const struct pbft_bundle *b)
@@ -88,10 +96,12 @@ static void on_own(struct pbft *p, const struct pbft_bundle *b)
 	own->bundle = *b;
 	own->tries = 0;
 	own->due_ms = p->now + p->conf.resend_ms;
+	own->watch = (struct pbft_watch){.since_ms = p->view_active ? p->now : 0};
 	if (pbft_is_primary(p))
 		queue(p, b);
-	else if (p->view_active)
-		pbft_send_bundle(p, b, pbft_bit(p, pbft_primary(p, p->view)));
+	else
+		pbft_send_bundle(p, b, can_hear(p) ? pbft_bit(p, pbft_primary(p, p->view))
+						   : PBFT_EVERYONE);
 }
 
 static int refused(const struct pbft *p, const struct pbft_event *ev)
@@ -118,7 +128,8 @@ void pbft_on_bundle(struct pbft *p, const struct pbft_event *ev)
 	} else if (b->relay == p->conf.self) {
 		on_own(p, b);
 	} else if (!pbft_is_primary(p)) {
-		hand_on(p, b);
+		if (p->view_active)
+			hand_on(p, b);
 		pbft_drop_bundle(p, b);
 	} else if (!queue(p, b)) {
 		pbft_drop_bundle(p, b);
@@ -157,7 +168,10 @@ void pbft_own_due(struct pbft *p)
 				queue(p, &own->bundle);
 		} else {
 			pbft_send_bundle(p, &own->bundle,
-					 own->tries == 0 ? pbft_bit(p, primary) : PBFT_EVERYONE);
+					 own->tries == 0 && can_hear(p) ? pbft_bit(p, primary)
+									: PBFT_EVERYONE);
+			if (own->watch.since_ms == 0 && p->view_active)
+				own->watch.since_ms = p->now;
 		}
 		own->tries++;
 		own->due_ms = p->now + ((uint64_t)p->conf.resend_ms << shift);

@@ -56,17 +56,25 @@ static void diverge(struct pbft *p, const struct pbft_checkpoint *c, const uint8
 	e->u.diverged.who = who;
 }
 
-static void say_stable(struct pbft *p, const struct pbft_checkpoint *c, uint16_t who)
+static void stable_of(struct pbft_effect *e, const struct pbft *p)
 {
-	struct pbft_effect *e[2] = {pbft_write(p, PBFT_WRITE_STABLE), pbft_emit(p, PBFT_STABLE)};
+	e->u.stable.seq = p->stable;
+	memcpy(e->u.stable.state, p->stable_state, 32);
+	e->u.stable.who = p->proof_who;
+	e->u.stable.incarnation = p->proof.incarnation;
+	e->u.stable.sig = p->proof.sig;
+}
 
-	for (size_t i = 0; i < 2; i++) {
-		e[i]->u.stable.seq = c->seq;
-		memcpy(e[i]->u.stable.state, c->state[p->conf.self - 1], 32);
-		e[i]->u.stable.who = who;
-		e[i]->u.stable.incarnation = c->incarnation;
-		e[i]->u.stable.sig = c->sig;
+void pbft_checkpoint_stable(struct pbft *p)
+{
+	if (p->merge_token == 0 || p->merge_token > p->durable)
+		return;
+	if (pbft_room(p) < PBFT_ROOM_SLOT) {
+		p->more = true;
+		return;
 	}
+	p->merge_token = 0;
+	stable_of(pbft_emit(p, PBFT_STABLE), p);
 }
 
 static void check(struct pbft *p, struct pbft_checkpoint *c)
@@ -94,7 +102,11 @@ static void check(struct pbft *p, struct pbft_checkpoint *c)
 	memcpy(p->stable_state, own, 32);
 	p->stable_token = c->token;
 	p->stable_incarnation = c->incarnation[p->conf.self - 1];
-	say_stable(p, c, who);
+	p->proof = *c;
+	p->proof_who = who;
+	stable_of(pbft_write(p, PBFT_WRITE_STABLE), p);
+	pbft_view_again(p);
+	p->merge_token = p->token;
 	pbft_window_rise(&p->window, c->seq);
 	p->revote = true;
 }

@@ -3,10 +3,10 @@
 
 static int refused(const struct pbft *p, const struct pbft_proposal *v)
 {
-	if (v->view != p->view || !p->view_active)
-		return PBFT_DROP_VIEW;
+	if (v->view < p->view)
+		return PBFT_DROP_VIEW; /* those ahead of the NEW-VIEW wait for it */
 	/* the PRE-PREPARE was the primary's vote: what else it says adds nothing */
-	if (!pbft_is_member(p, v->replica) || v->replica == pbft_primary(p, p->view))
+	if (!pbft_is_member(p, v->replica) || v->replica == pbft_primary(p, v->view))
 		return PBFT_DROP_OTHER;
 	if (!pbft_window_covers(&p->window, v->seq))
 		return PBFT_DROP_WINDOW;
@@ -24,6 +24,7 @@ void pbft_on_prepare(struct pbft *p, const struct pbft_event *ev)
 		pbft_count(p, (enum pbft_drop)why);
 		return;
 	}
+	pbft_view_seen(p, v->replica, v->view);
 	slot = pbft_window_take(&p->window, v->seq);
 	put = pbft_slot_put_prepare(slot, v, ev->u.prepare.sig);
 	if (put != PBFT_PUT_NEW)

@@ -10,6 +10,11 @@ void pbft_on_start(struct pbft *p, const struct pbft_event *ev)
 	(void)ev;
 	p->started = true;
 	p->heartbeat_ms = p->now + p->conf.heartbeat_ms;
+	p->executed_ms = p->now;
+	if (p->next_seq <= p->executed)
+		p->next_seq = p->executed + 1;
+	if (!p->view_active)
+		p->change_resend_ms = p->now;
 	for (uint8_t id = 1; id <= p->conf.n; id++)
 		p->peers[id - 1].handed_ms = p->now;
 	if (p->executed > p->stable && p->executed % p->conf.interval == 0)
@@ -54,9 +59,10 @@ void pbft_on_status(struct pbft *p, const struct pbft_event *ev)
 		return;
 	}
 	peer = &p->peers[ev->from - 1];
-	peer->view = ev->u.status.view;
 	peer->executed = executed;
 	peer->stable = stable;
+	pbft_view_seen(p, ev->from, ev->u.status.view);
+	pbft_view_help(p, ev->from, ev->u.status.view);
 	if (p->now < peer->help_ms)
 		return;
 	if (executed < p->executed) {

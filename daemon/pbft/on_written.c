@@ -40,7 +40,8 @@ static void proposal_durable(struct pbft *p, struct pbft_slot *slot)
 	if (!pbft_slot_votes(slot, p->view) || !p->view_active)
 		return;
 	if (pbft_is_primary(p)) {
-		pbft_emit_slot(p, PBFT_SEND_PRE_PREPARE, slot, PBFT_EVERYONE);
+		if (!slot->reproposed) /* else the NEW-VIEW has said it */
+			pbft_emit_slot(p, PBFT_SEND_PRE_PREPARE, slot, PBFT_EVERYONE);
 		return;
 	}
 	memcpy(own.batch, slot->vote, 32);

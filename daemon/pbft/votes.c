@@ -6,13 +6,30 @@
 
 #include <string.h>
 
+void pbft_slot_release(struct pbft *p, struct pbft_slot *slot)
+{
+	bool prepared = slot->best.is_there && !slot->committed &&
+			memcmp(slot->best.batch, slot->batch.digest, 32) == 0;
+
+	if (!prepared) {
+		pbft_drop_batch(p, slot->seq, slot->batch.digest);
+	} else {
+		if (slot->has_kept)
+			pbft_drop_batch(p, slot->seq, slot->kept.digest);
+		slot->has_kept = true;
+		pbft_batch_copy(&slot->kept, &slot->batch);
+	}
+	slot->has_batch = slot->proposed = slot->body_durable = false;
+}
+
 void pbft_slot_set_batch(struct pbft *p, struct pbft_slot *slot, const struct pbft_batch *batch)
 {
 	if (slot->has_batch) {
-		pbft_drop_batch(p, slot->seq, slot->batch.digest);
-		if (memcmp(slot->batch.digest, batch->digest, 32) == 0)
+		if (memcmp(slot->batch.digest, batch->digest, 32) == 0) {
+			pbft_drop_batch(p, slot->seq, batch->digest);
 			return;
-		slot->proposed = false;
+		}
+		pbft_slot_release(p, slot);
 	}
 	slot->has_batch = true;
 	slot->body_durable = false;
@@ -46,7 +63,7 @@ bool pbft_slot_vote(struct pbft *p, struct pbft_slot *slot)
 		return true;
 	if (slot->seq > p->stable + p->conf.window)
 		return false;
-	if (!slot->committed && !clock_agrees(p, &slot->batch)) {
+	if (!slot->committed && !slot->reproposed && !clock_agrees(p, &slot->batch)) {
 		pbft_count(p, PBFT_DROP_CLOCK);
 		return false;
 	}
@@ -54,6 +71,7 @@ bool pbft_slot_vote(struct pbft *p, struct pbft_slot *slot)
 	slot->vote_view = p->view;
 	memcpy(slot->vote, slot->batch.digest, 32);
 	slot->vote_durable = slot->prepared = slot->prepared_durable = false;
+	slot->prepared_token = 0; /* one of an older view says nothing of this vote */
 	slot->proposal_token = pbft_write_slot(p, PBFT_WRITE_PROPOSAL, slot);
 	return true;
 }
@@ -89,6 +107,14 @@ static void prepare(struct pbft *p, struct pbft_slot *slot)
 		return;
 	slot->prepared = true;
 	pbft_slot_certify(slot);
+	slot->best.is_there = true;
+	slot->best.view = slot->vote_view;
+	slot->best.incarnation = slot->incarnation;
+	memcpy(slot->best.batch, slot->vote, 32);
+	slot->best.cert = slot->cert;
+	if (slot->has_kept)
+		pbft_drop_batch(p, slot->seq, slot->kept.digest);
+	slot->has_kept = false;
 	slot->prepared_token = pbft_write_slot(p, PBFT_WRITE_PREPARED, slot);
 }
 

@@ -74,6 +74,7 @@ void pbft_slot_clear(struct pbft_slot *slot)
 	slot->has_batch = slot->committed = slot->body_durable = slot->proposed = false;
 	slot->waiting = slot->voted = slot->vote_durable = slot->prepared = slot->prepared_durable =
 		false;
+	slot->reproposed = slot->has_kept = slot->best.is_there = false;
 	slot->fetched_token = slot->proposal_token = slot->prepared_token = 0;
 	slot->view = slot->incarnation = slot->vote_view = 0;
 	for (size_t i = 0; i < AP_REPLICAS_MAX; i++)

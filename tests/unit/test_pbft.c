@@ -693,6 +693,7 @@ static void a_primary_wants_the_prepares_of_2f_backups(void **state)
 static void an_own_bundle_goes_to_the_primary_then_again_then_to_all(void **state)
 {
 	(void)state;
+	rig_links(&r);
 	rig_own(&r, 1);
 	assert_int_equal(rig_count(&r, PBFT_SEND_BUNDLE), 1);
 	assert_int_equal(rig_last(&r, PBFT_SEND_BUNDLE)->to, 1);
