@@ -43,6 +43,7 @@ struct replay {
 	bool has_running;
 	struct vote *votes, **votes_end;
 	struct signature *signatures;
+	struct record_stable stable;
 	const char *damage;
 };
 
@@ -147,14 +148,27 @@ static int on_checkpoint(struct replay *p, const struct journal_record *rec)
 
 static int on_stable(struct replay *p, const struct journal_record *rec)
 {
-	uint8_t state[32];
+	struct record_stable stable;
 
-	if (!record_stable_parse(rec->payload, rec->length, state))
+	if (!record_stable_parse(rec->payload, rec->length, &stable))
 		return bad(p, "a stable checkpoint does not decode");
-	if (rec->seq > p->base.stable) {
-		p->base.stable = rec->seq;
-		memcpy(p->base.stable_state, state, 32);
+	if (stable.seq > p->base.stable || (stable.seq == p->base.stable && stable.seq > 0)) {
+		p->base.stable = stable.seq;
+		memcpy(p->base.stable_state, stable.state, 32);
+		p->stable = stable;
 	}
+	return 0;
+}
+
+/* An own VIEW-CHANGE, or a NEW-VIEW: its octets; what they say is read when the core gets it. */
+static int on_view(struct replay *p, const struct journal_record *rec)
+{
+	struct vote *v = vote_add(p, rec->type);
+
+	if (v == NULL || (v->octets = malloc(rec->length > 0 ? rec->length : 1)) == NULL)
+		return bad(p, "no memory");
+	v->len = rec->length;
+	memcpy(v->octets, rec->payload, rec->length);
 	return 0;
 }
 
@@ -204,6 +218,9 @@ static int on_record(void *arg, const struct journal_record *rec)
 		return on_signature(p, rec);
 	case RECORD_FETCHED:
 		return on_fetched(p, rec);
+	case RECORD_VIEW_CHANGE:
+	case RECORD_NEW_VIEW:
+		return on_view(p, rec);
 	default:
 		return bad(p, "a record of unknown type: this version is older than the journal");
 	}
@@ -281,6 +298,22 @@ static int core_body(struct replay *p, const struct vote *v, int held, const uin
 	return 0;
 }
 
+static int core_view(struct replay *p, const struct vote *v)
+{
+	struct run *r = p->r;
+	ap_bytes octets = {v->octets, v->len};
+
+	if (v->type == RECORD_VIEW_CHANGE)
+		return views_read_change(r->views, &r->verifier, octets, true) == NULL &&
+				       views_keep_change(r->views, r->self, octets)
+			       ? pbft_restore_view_change(r->pbft, &r->views->changes[0])
+			       : -1;
+	return views_read_new_view(r->views, &r->verifier, octets, true) == NULL &&
+			       views_keep_new_view(r->views, octets)
+		       ? pbft_restore_new_view(r->pbft, &r->views->says)
+		       : -1;
+}
+
 static int core_vote(struct replay *p, const struct vote *v)
 {
 	struct pbft_slot_view s = {.view = v->p.view,
@@ -301,6 +334,9 @@ static int core_vote(struct replay *p, const struct vote *v)
 		memcpy(named.digest, v->p.batch.octets, 32);
 		s.batch = &named;
 		return pbft_restore_prepared(p->r->pbft, &s);
+	case RECORD_VIEW_CHANGE:
+	case RECORD_NEW_VIEW:
+		return core_view(p, v);
 	default:
 		return pbft_restore_checkpoint(p->r->pbft, v->seq, v->incarnation, v->state);
 	}
@@ -319,6 +355,8 @@ static int core_again(struct replay *p, struct disk_error *why)
 				"stable checkpoint %llu",
 				(unsigned long long)p->base.executed,
 				(unsigned long long)p->base.stable);
+	pbft_restore_stable(r->pbft, p->stable.seq, p->stable.who, p->stable.incarnation,
+			    (const uint8_t(*)[64])p->stable.sig);
 	for (const struct vote *v = p->votes; v != NULL; v = v->next) {
 		if (core_vote(p, v) < 0)
 			return disk_say(

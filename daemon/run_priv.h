@@ -16,6 +16,7 @@
 #include "daemon/run.h"
 #include "daemon/sign.h"
 #include "daemon/verify.h"
+#include "daemon/views.h"
 
 enum {
 	RUN_WINDOW = 256,
@@ -24,6 +25,8 @@ enum {
 	RUN_BUNDLES_OUT = 2,     /* own bundles under way while more is gathered, unless one is full */
 	RUN_RESEND_MS = 300,
 	RUN_HEARTBEAT_MS = 1000,
+	RUN_TIMEOUT_MS = 500,    /* what is handed to the primary is ordered by then, */
+	RUN_TIMEOUT_MAX_MS = 64000, /* doubled at most to this */
 	RUN_TOKENS_MAX = 4096,
 	RUN_RUNNING_RING = 1024, /* running hashes kept in memory; older ones are in the journal */
 	RUN_FRAME_MAX = AP_BATCH_OCTETS_MAX + 1024,
@@ -58,6 +61,8 @@ struct run {
 	bool is_first_run; /* no history, and nothing yet that shows whether there was one */
 	struct clock clock;
 	struct verifier verifier;
+	struct views *views;
+	ap_bytes arrived; /* the frame that the core is looking at */
 	struct journal *journal;
 	struct index *index;
 	void *machine_memory, *pbft_memory;
