@@ -133,9 +133,8 @@ static void signers_put(struct ap_writer *w, uint16_t who, uint8_t count,
 }
 
 /* Own signatures are not kept by the core: the same ones are made again. */
-static void certificate_put(struct ap_writer *w, const struct verifier *v,
-			    const uint8_t secret[64], const struct pbft_claim *claim,
-			    const struct pbft_prepared *prepared)
+static void certificate_put(struct ap_writer *w, const struct verifier *v, const uint8_t secret[64],
+			    const struct pbft_claim *claim, const struct pbft_prepared *prepared)
 {
 	uint8_t primary = (uint8_t)(1 + claim->view % v->n);
 	struct pbft_certificate cert = prepared->cert;

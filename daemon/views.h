@@ -1,7 +1,7 @@
 /*
  * VIEW-CHANGE and NEW-VIEW as octets: draft {#view-change}, {#new-view}. The core knows what they
- * say; here they are made and signed, taken apart and proven, and kept to be sent again: the highest
- * VIEW-CHANGE of each member, and the NEW-VIEW in force.
+ * say; here they are made and signed, taken apart and proven, and kept to be sent again: the
+ * highest VIEW-CHANGE of each member, and the NEW-VIEW in force.
  */
 #ifndef DAEMON_VIEWS_H
 #define DAEMON_VIEWS_H

@@ -34,7 +34,7 @@ _Static_assert(PBFT_EFFECTS_MAX > PBFT_ROOM_PROPOSE + PBFT_OWN_MAX + 16, "after 
 _Static_assert(PBFT_EFFECTS_MAX > 2 * PBFT_FETCH_MAX + 16,
 	       "a fetched range is taken over in one step");
 
-struct pbft_watch { /* is it ordered in time? */
+struct pbft_watch {	    /* is it ordered in time? */
 	uint64_t since_ms;  /* handed to the primary of this view; 0: not yet */
 	uint32_t overtaken; /* batches executed since, with room for it */
 };
@@ -121,7 +121,7 @@ struct pbft {
 	uint64_t view_changes;
 
 	uint64_t executed, stable;
-	uint64_t merge_token; /* PBFT_STABLE waits for it; 0: nothing */
+	uint64_t merge_token;	      /* PBFT_STABLE waits for it; 0: nothing */
 	struct pbft_checkpoint proof; /* of the stable one: its place in the ring may be taken */
 	uint16_t proof_who;
 	uint64_t time;	     /* T(executed) */

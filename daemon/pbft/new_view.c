@@ -2,9 +2,9 @@
  * Entering a view: draft {#new-view}.
  *
  * From 2f+1 VIEW-CHANGEs follows what is proposed anew: above the highest stable checkpoint that
- * they prove, up to the highest sequence prepared, the batch of the certificate of the highest view;
- * where there is none, the null batch. Two certificates for one sequence and view are for the same
- * batch, so everybody computes the same.
+ * they prove, up to the highest sequence prepared, the batch of the certificate of the highest
+ * view; where there is none, the null batch. Two certificates for one sequence and view are for the
+ * same batch, so everybody computes the same.
  */
 #include "daemon/pbft/core.h"
 
@@ -254,8 +254,7 @@ void pbft_new_view_ask(struct pbft *p)
 		struct pbft_effect *e;
 
 		if (slot == NULL || seq <= p->executed ||
-		    (slot->proposed && slot->view == p->view) ||
-		    pbft_room(p) < PBFT_ROOM_PROPOSE)
+		    (slot->proposed && slot->view == p->view) || pbft_room(p) < PBFT_ROOM_PROPOSE)
 			continue;
 		e = pbft_emit(p, PBFT_SEND_FETCH_BATCH);
 		e->to = pbft_bit(p, id);

@@ -100,8 +100,8 @@ static void on_own(struct pbft *p, const struct pbft_bundle *b)
 	if (pbft_is_primary(p))
 		queue(p, b);
 	else
-		pbft_send_bundle(p, b, can_hear(p) ? pbft_bit(p, pbft_primary(p, p->view))
-						   : PBFT_EVERYONE);
+		pbft_send_bundle(
+			p, b, can_hear(p) ? pbft_bit(p, pbft_primary(p, p->view)) : PBFT_EVERYONE);
 }
 
 static int refused(const struct pbft *p, const struct pbft_event *ev)

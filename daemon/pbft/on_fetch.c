@@ -134,9 +134,8 @@ void pbft_on_fetch_batch(struct pbft *p, const struct pbft_event *ev)
 		pbft_count(p, PBFT_DROP_OTHER);
 		return;
 	}
-	here = slot != NULL &&
-	       ((slot->has_batch && memcmp(slot->batch.digest, batch, 32) == 0) ||
-		(slot->has_kept && memcmp(slot->kept.digest, batch, 32) == 0));
+	here = slot != NULL && ((slot->has_batch && memcmp(slot->batch.digest, batch, 32) == 0) ||
+				(slot->has_kept && memcmp(slot->kept.digest, batch, 32) == 0));
 	if (!here && (slot != NULL || seq > p->executed))
 		return;
 	e = pbft_emit(p, PBFT_SERVE_BATCH);

@@ -205,25 +205,14 @@ int pbft_restore_checkpoint(struct pbft *p, uint64_t seq, uint64_t incarnation,
 int pbft_restore_stable(struct pbft *p, uint64_t seq, uint16_t who, const uint64_t *incarnation,
 			const uint8_t (*sig)[64])
 {
-	struct pbft_checkpoint *c;
-
 	ASSERT(!p->started);
 	if (seq == 0 || seq != p->stable)
 		return 0;
-	c = pbft_checkpoint_take(p, seq);
-	if (c == NULL)
-		return 0;
-	for (uint8_t id = 1; id <= p->conf.n; id++) {
-		if ((who & pbft_bit(p, id)) == 0)
-			continue;
-		if (id == p->conf.self)
-			c->own_known = c->own_durable = true;
-		else
-			c->who |= pbft_bit(p, id);
-		c->incarnation[id - 1] = incarnation[id - 1];
-		memcpy(c->state[id - 1], p->stable_state, 32);
-		memcpy(c->sig[id - 1], sig[id - 1], 64);
-	}
+	p->proof_who = who;
+	memcpy(p->proof.incarnation, incarnation, sizeof(p->proof.incarnation));
+	memcpy(p->proof.sig, sig, sizeof(p->proof.sig));
+	if ((who & pbft_bit(p, p->conf.self)) != 0)
+		p->stable_incarnation = incarnation[p->conf.self - 1];
 	return 0;
 }
 

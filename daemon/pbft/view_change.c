@@ -43,11 +43,9 @@ static void slow_down(struct pbft *p)
 void pbft_view_change(struct pbft *p, uint64_t view)
 {
 	struct pbft_view_change *c = own_change(p);
-	const struct pbft_checkpoint *stable;
-	uint16_t who = pbft_checkpoint_proof(p, &stable);
 	struct pbft_effect *e;
 
-	if (p->stable > 0 && !pbft_quorum_strong(p->conf.n, who))
+	if (p->stable > 0 && !pbft_quorum_strong(p->conf.n, p->proof_who))
 		return; /* without its proof nobody would take it: with the next checkpoint */
 	if (!p->progress)
 		slow_down(p);
@@ -69,9 +67,9 @@ void pbft_view_change(struct pbft *p, uint64_t view)
 	e = pbft_write(p, PBFT_WRITE_VIEW_CHANGE);
 	e->u.view_change.says = c;
 	e->u.view_change.prepared = p->own_prepared;
-	e->u.view_change.who = p->stable > 0 ? who : 0;
-	e->u.view_change.incarnation = stable->incarnation;
-	e->u.view_change.sig = stable->sig;
+	e->u.view_change.who = p->proof_who;
+	e->u.view_change.incarnation = p->proof.incarnation;
+	e->u.view_change.sig = (const uint8_t(*)[64])p->proof.sig;
 	p->change_token = e->token;
 }
 
@@ -192,8 +190,7 @@ static bool has_quorum(const struct pbft *p)
 	uint16_t who = 0;
 
 	for (uint8_t id = 1; id <= p->conf.n; id++)
-		if (p->changes[id - 1].view == p->view &&
-		    (id != p->conf.self || p->change_durable))
+		if (p->changes[id - 1].view == p->view && (id != p->conf.self || p->change_durable))
 			who |= pbft_bit(p, id);
 	return pbft_quorum_strong(p->conf.n, who);
 }

@@ -78,8 +78,7 @@ void pbft_watch_executed(struct pbft *p, const struct pbft_batch *batch)
 		used.octets += batch->bundles[i].octets;
 	}
 	for (uint32_t i = 0; i < p->n_own; i++)
-		p->own[i].watch.overtaken += 
-			had_room(p, &used, &p->own[i].bundle);
+		p->own[i].watch.overtaken += had_room(p, &used, &p->own[i].bundle);
 	for (uint8_t id = 0; id < p->conf.n; id++) {
 		struct pbft_peer *relay = &p->peers[id];
 

@@ -89,7 +89,8 @@ static void show_replica(const struct net_replica *r)
 	}
 	pbft_info(r->core, &i);
 	fprintf(stderr,
-		"# replica %u: view=%llu%s executed=%llu stable=%llu next=%llu queued=%u own=%u in_flight=%u "
+		"# replica %u: view=%llu%s executed=%llu stable=%llu next=%llu queued=%u own=%u "
+		"in_flight=%u "
 		"behind=%llu "
 		"dropped view=%llu window=%llu repeat=%llu conflict=%llu clock=%llu full=%llu "
 		"other=%llu\n",

@@ -5,9 +5,9 @@
  *  S1  one digest is executed per sequence, gapless, in order, and running hashes agree;
  *  S2  no replica signs two digests for one (view, sequence, phase), or two states for one
  * checkpoint; S5  an accepted NEW-VIEW is what follows from its VIEW-CHANGEs, and holds what was
- * executed; S17 nobody votes below a view that it has sent a VIEW-CHANGE for; S3  no vote leaves, and nothing is executed, before its record is durable, the body
- * with it; a bundle number executes at most once; every hold on a body ends once; the stable
- * checkpoint never sinks.
+ * executed; S17 nobody votes below a view that it has sent a VIEW-CHANGE for; S3  no vote leaves,
+ * and nothing is executed, before its record is durable, the body with it; a bundle number executes
+ * at most once; every hold on a body ends once; the stable checkpoint never sinks.
  *
  * Around each core stands what a shell has to do, with a stand-in for the machine (a hash chain
  * over what was executed) and for the disk (records; a crash loses a tail of those not synced yet).

@@ -303,7 +303,8 @@ void net_check_idle(struct net *net, struct net_replica *r)
 		if (!e->used || e->count == 0)
 			continue;
 		memcpy(digest, e->key.word, 32);
-		if (e->count < 1 || (e->count != 1 && !is_null(net, digest)) || net_batch_find(net, digest) == NULL)
+		if (e->count < 1 || (e->count != 1 && !is_null(net, digest)) ||
+		    net_batch_find(net, digest) == NULL)
 			net_fail(net, r, "a body is held too often, or that of a bundle for ever");
 	}
 }

@@ -169,8 +169,7 @@ static void write(struct net *net, struct net_replica *r, const struct pbft_effe
 		memcpy(to->digest, stable ? e->u.stable.state : e->u.checkpoint.state, 32);
 		if (stable) {
 			to->who = e->u.stable.who;
-			memcpy(to->incarnations, e->u.stable.incarnation,
-			       sizeof(to->incarnations));
+			memcpy(to->incarnations, e->u.stable.incarnation, sizeof(to->incarnations));
 			memcpy(to->sigs, e->u.stable.sig, sizeof(to->sigs));
 		}
 	}
@@ -375,8 +374,7 @@ static void send_other(struct net *net, struct net_replica *r, const struct pbft
 		ev.kind = PBFT_EV_NEW_VIEW;
 		ev.u.new_view.says = &r->new_view->says;
 		ev.u.new_view.n_changes = r->new_view->n_changes;
-		memcpy(ev.u.new_view.changes, r->new_view->changes,
-		       sizeof(ev.u.new_view.changes));
+		memcpy(ev.u.new_view.changes, r->new_view->changes, sizeof(ev.u.new_view.changes));
 		break;
 	case PBFT_SEND_FETCH_BATCH:
 		ev.kind = PBFT_EV_FETCH_BATCH;

@@ -1,7 +1,8 @@
 /*
  * Networks whose primaries fail, from seeds: dead, silent towards some, saying two things, lying in
- * NEW-VIEW. tests/lib/net.h lists what is checked at every step (S2 to S5, S17 among them); asked of
- * each run here is that service comes back. NET_SEED=n repeats one seed, NET_SEEDS=n runs so many.
+ * NEW-VIEW. tests/lib/net.h lists what is checked at every step (S2 to S5, S17 among them); asked
+ * of each run here is that service comes back. NET_SEED=n repeats one seed, NET_SEEDS=n runs so
+ * many.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -152,7 +153,8 @@ static void a_time_out_comes_down_again(void **state)
 	net_free(net);
 }
 
-/* Scenario 26: it follows by catch-up, and votes in nothing below its view until the others come. */
+/* Scenario 26: it follows by catch-up, and votes in nothing below its view until the others come.
+ */
 static void one_alone_in_a_higher_view_moves_nobody_and_follows(void **state)
 {
 	struct net *net = healthy(6, 4);
