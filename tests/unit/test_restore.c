@@ -234,6 +234,7 @@ static void checkpoint_votes_are_kept(void **state)
 	rig_checkpoint(&r, 3, 8, at8);
 	rig_checkpoint(&r, 4, 8, at8);
 	assert_int_equal(rig_info(&r).stable, 8);
+	rig_written(&r);
 	assert_int_equal(rig_last(&r, PBFT_STABLE)->u.stable.who, 0xe);
 }
 
