@@ -81,7 +81,7 @@ static bool answer_own(struct run *r, size_t n_bundles)
 void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_bytes octets, bool live)
 {
 	struct machine_batch batch = {.seq = seq, .bundles = r->bundles};
-	bool checkpoint = seq % RUN_INTERVAL == 0;
+	bool checkpoint = pbft_is_checkpoint(r->pbft, seq);
 
 	memcpy(batch.digest, digest, 32);
 	batch.n_bundles = bundles_of(r, octets, &batch.time_ms);

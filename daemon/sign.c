@@ -401,14 +401,13 @@ static uint64_t slot_tick(struct sign *s, struct slot *slot, uint64_t now_ms)
 
 uint64_t sign_tick(struct sign *s, uint64_t now_ms)
 {
+	const uint8_t *at = s->signing, *end = s->signing + SLOTS;
 	uint64_t next = UINT64_MAX;
 
-	for (size_t i = 0; i < SLOTS; i++) {
-		if (s->signing[i] != 0) {
-			uint64_t at = slot_tick(s, &s->slots[i], now_ms);
+	for (; (at = memchr(at, 1, (size_t)(end - at))) != NULL; at++) {
+		uint64_t due = slot_tick(s, &s->slots[at - s->signing], now_ms);
 
-			next = at < next ? at : next;
-		}
+		next = due < next ? due : next;
 	}
 	return next;
 }

@@ -79,6 +79,11 @@ struct pbft *pbft_init(void *memory, const struct pbft_conf *c)
 	return p;
 }
 
+bool pbft_is_checkpoint(const struct pbft *p, uint64_t seq)
+{
+	return seq % p->conf.interval == 0;
+}
+
 uint8_t pbft_primary(const struct pbft *p, uint64_t view)
 {
 	return (uint8_t)(1 + view % p->conf.n);

@@ -383,6 +383,9 @@ int pbft_restore_new_view(struct pbft *, const struct pbft_new_view *);
 
 void pbft_step(struct pbft *, const struct pbft_event *, struct pbft_update *);
 
+/* Is there a checkpoint after this batch? Then PBFT_EV_EXECUTED brings the state digest. */
+bool pbft_is_checkpoint(const struct pbft *, uint64_t seq);
+
 /* false: this PREPARE, valid or not, changes nothing any more, so its signature need not be
  * verified. */
 bool pbft_wants_prepare(const struct pbft *, const struct pbft_proposal *);
