@@ -1,4 +1,6 @@
 /* What is to happen, by time, then in the order in which it was said: a heap of four. */
+#include "config.h"
+
 #include <stdlib.h>
 #include <string.h>
 

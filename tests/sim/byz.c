@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/sim/sim.h"
 
 void byz_init(void)

@@ -3,6 +3,8 @@
  * replicas' side of those, daemon/udp.h and daemon/tcp.h. What a client gets proven goes to the
  * oracle. Clients that lie send what no client should.
  */
+#include "config.h"
+
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 /* Clocks of the replica whose code is running. The monotonic one starts with the run and drifts;
  * the wall clock is off by what the node's says, too. */
+#include "config.h"
+
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>

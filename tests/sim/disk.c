@@ -3,6 +3,8 @@
  * all durable ones and, of those behind them, none or any number from the first on (the chain of
  * checksums makes anything else the same as that).
  */
+#include "config.h"
+
 #include "tests/sim/disk.h"
 
 #include <stdlib.h>

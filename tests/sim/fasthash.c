@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/sim/fasthash.h"
 
 #include <string.h>

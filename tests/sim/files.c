@@ -1,4 +1,6 @@
 /* daemon/files.h over a simulated disk: each file is the old one or the new one. */
+#include "config.h"
+
 #include "daemon/files.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/sim/group.h"
 
 #include <string.h>

@@ -1,4 +1,6 @@
 /* daemon/log.h: into the trace. */
+#include "config.h"
+
 #include "daemon/log.h"
 
 #include <stdarg.h>

@@ -2,6 +2,8 @@
  * The part of libevent that run.c uses: one loop a replica. What is made active runs at the end of
  * the turn, a while after the first of it, so that several frames can come before.
  */
+#include "config.h"
+
 #include <event2/event.h>
 #include <stdlib.h>
 #include <sys/time.h>

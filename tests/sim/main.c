@@ -8,6 +8,8 @@
  *
  * Also: --crypto real|fast, --mode primary|full, --failures N, and NAME=NUMBER for any option.
  */
+#include "config.h"
+
 #include <getopt.h>
 #include <inttypes.h>
 #include <malloc.h>

@@ -1,4 +1,6 @@
 /* What merge.c keeps in LMDB, in memory that outlives the process; a merge is one transaction. */
+#include "config.h"
+
 #include <stdlib.h>
 #include <string.h>
 

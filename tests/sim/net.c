@@ -3,6 +3,8 @@
  * and when it has gone, each a while later. Frames of a link that broke meanwhile are lost, and so
  * are a share of all others, which TLS over TCP would not do: the protocol promises to stand it.
  */
+#include "config.h"
+
 #include <stdlib.h>
 #include <string.h>
 

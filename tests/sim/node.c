@@ -1,4 +1,6 @@
 /* The life of a replica: its process begins, ends in good order, or is killed. */
+#include "config.h"
+
 #include <stdlib.h>
 #include <string.h>
 

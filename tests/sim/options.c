@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/sim/options.h"
 
 #include <inttypes.h>

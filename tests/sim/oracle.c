@@ -1,4 +1,6 @@
 /* The oracle's life, and where it listens: before the core, the machine, the signer (wraps.def). */
+#include "config.h"
+
 #include "tests/sim/oracle.h"
 
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 /* L1, L2, L4: what has to be reached once the core is healed; and that everybody is the same then. */
+#include "config.h"
+
 #include <string.h>
 
 #include "daemon/pbft/core.h"

@@ -1,5 +1,7 @@
 /* S1, S6, S7, S9, S18: what is executed. The first correct replica that executes a sequence says
  * what it is; all others, and the same one after a restart, have to get the same out of it. */
+#include "config.h"
+
 #include <stdlib.h>
 #include <string.h>
 

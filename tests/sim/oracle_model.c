@@ -3,6 +3,8 @@
  * decision that ever was is in one list, nothing is purged, nothing is counted incrementally. Open
  * instances, as the machine executes them now.
  */
+#include "config.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
 /* S2, S3, S4, S15: what leaves a correct replica, what it counts, what its core says of itself. */
+#include "config.h"
+
 #include <string.h>
 
 #include "daemon/pbft/core.h"

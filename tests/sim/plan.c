@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/sim/plan.h"
 
 #include <inttypes.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/sim/rng.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/sim/scenario.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/sim/shrink.h"
 
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 /* One run: formation, first phase (faults), second phase (a healed core), verdict. */
+#include "config.h"
+
 #include "tests/sim/sim.h"
 
 #include <setjmp.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/sim/sweep.h"
 
 #include <inttypes.h>

@@ -1,5 +1,7 @@
 /* Every step of a run: its hash, so that two runs of one seed can be compared, and the last ones,
  * to be read by somebody who wants to know why it failed. */
+#include "config.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
