@@ -190,7 +190,8 @@ static bool has_quorum(const struct pbft *p)
 	uint16_t who = 0;
 
 	for (uint8_t id = 1; id <= p->conf.n; id++)
-		if (p->changes[id - 1].view == p->view && (id != p->conf.self || p->change_durable))
+		/* who has left for a higher view has left this one too */
+		if (p->changes[id - 1].view >= p->view && (id != p->conf.self || p->change_durable))
 			who |= pbft_bit(p, id);
 	return pbft_quorum_strong(p->conf.n, who);
 }

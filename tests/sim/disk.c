@@ -132,7 +132,8 @@ int journal_replay(struct journal *j, uint64_t from_seq, journal_visit *visit, v
 	struct disk *d = j->node->disk;
 	struct journal_report found = {.highest = d->highest, .floor = d->floor};
 
-	found.is_new = d->n == 0;
+	found.is_new = !d->has_journal;
+	d->has_journal = true;
 	make_durable(d, d->n);
 	for (size_t i = d->first; i < d->n; i++) {
 		const struct record *r = &d->records[i];
