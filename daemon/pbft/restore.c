@@ -99,7 +99,7 @@ int pbft_restore_proposal(struct pbft *p, const struct pbft_slot_view *v, uint8_
 	raise_next(p, v);
 	if (v->view > p->view) { /* the record of the view itself is behind it, written once more */
 		p->view = v->view;
-		p->view_active = false;
+		p->view_active = p->nv_left = false;
 	}
 	if (!pbft_window_covers(&p->window, v->seq))
 		return 0;
@@ -222,7 +222,7 @@ int pbft_restore_view_change(struct pbft *p, const struct pbft_view_change *c)
 	if (c->view < p->view || c->replica != p->conf.self)
 		return -1;
 	p->view = c->view;
-	p->view_active = false;
+	p->view_active = p->nv_left = false; /* an older NEW-VIEW says nothing of this one */
 	p->changes[p->conf.self - 1] = *c;
 	p->has_change = p->change_durable = true;
 	p->progress = false;
