@@ -106,11 +106,14 @@ static bool is_overdue(const struct pbft *p, const struct pbft_watch *w)
 	       w->overtaken > p->conf.pipeline + (uint32_t)PBFT_OVERTAKEN;
 }
 
-/* Others are ahead, or the disk and the machine are busy with what is committed. */
+/* Others are ahead, or the disk and the machine are busy with what is committed. Not for ever: f
+ * liars and one who is ahead say so too, and give nothing to get there. */
 static bool is_lagging(const struct pbft *p)
 {
 	const struct pbft_slot *next = pbft_window_find(&p->window, p->executed + 1);
 
+	if (p->now - p->executed_ms >= (uint64_t)PBFT_SLOW * p->timeout_ms)
+		return false;
 	return pbft_others_executed(p) > p->executed || (next != NULL && next->committed);
 }
 

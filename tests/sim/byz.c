@@ -12,10 +12,12 @@
 #include "libproto/crypto.h"
 #include "libproto/digest.h"
 #include "tests/lib/map.h"
+#include "tests/sim/byz.h"
 #include "tests/sim/mutate.h"
 #include "tests/sim/sim.h"
 
 enum { OLD = 128, COPY_MAX = 1 << 16 };
+_Static_assert((int)COPY_MAX <= (int)BYZ_COPY_MAX, "what is copied here is copied there");
 
 struct byz {
 	struct rng rng[SIM_NODES];
@@ -77,7 +79,7 @@ static bool decode(struct ap_message *m, const struct blob *b)
 
 static struct blob *encode(const struct ap_message *m)
 {
-	static uint8_t octets[COPY_MAX];
+	static uint8_t octets[BYZ_COPY_MAX];
 	struct ap_writer w;
 	struct blob *b;
 
@@ -114,6 +116,10 @@ static void sign_again(const struct node *n, struct ap_message *m)
 	case AP_MESSAGE_checkpoint:
 		sign_checkpoint(secret, genesis(), &m->as_checkpoint.vote,
 				m->as_checkpoint.sig.octets);
+		break;
+	case AP_MESSAGE_view_change:
+	case AP_MESSAGE_new_view:
+		byz_sign_view(secret, m);
 		break;
 	case AP_MESSAGE_share:
 		sign_share(secret, genesis(), &m->as_share.share, m->as_share.sig.octets);
@@ -447,6 +453,11 @@ struct blob *byz_frame(struct node *from, struct node *to, struct blob *b)
 		b = equivocate(from, to, b, &m);
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++)
 		b = change(from, b, lies[i].lie, lies[i].f);
+	if (is_lying(from, LIE_VIEWS) && decode(&m, b) &&
+	    byz_lie_views(from, &all->rng[from->index], all->secret[from->id - 1], &m)) {
+		sign_again(from, &m);
+		b = instead(b, &m);
+	}
 	if (is_lying(from, LIE_REPLAY))
 		replay(from, to);
 	if (is_lying(from, LIE_GARBAGE))

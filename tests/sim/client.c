@@ -225,7 +225,7 @@ static bool may_be_refused(const struct client *c)
 		return false;
 	terms_of(c->now.instance, &terms, label);
 	return terms.start > 0 || sim->o.capacity < 1000000 ||
-	       terms.deadline >= SIM_EPOCH_S + sim->o.horizon_s;
+	       terms.deadline + 1 + sim->o.skew_ms / 1000 >= SIM_EPOCH_S + sim->o.horizon_s;
 }
 
 static void finish(struct client *c)

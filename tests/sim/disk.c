@@ -104,6 +104,17 @@ bool disk_has(const struct node *n, uint8_t type, uint64_t seq, disk_fits *fits,
 	return false;
 }
 
+bool disk_has_any(const struct node *n, uint8_t type, disk_fits *fits, void *arg)
+{
+	for (size_t i = n->disk->durable; i > n->disk->first; i--) {
+		const struct record *r = &n->disk->records[i - 1];
+
+		if (r->type == type && fits(arg, r->octets, r->len))
+			return true;
+	}
+	return false;
+}
+
 uint64_t disk_merged_seq(const struct node *n)
 {
 	return store_seq(n->disk->store);

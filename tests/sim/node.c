@@ -59,7 +59,8 @@ static void node_init(struct node *n, uint8_t index, uint8_t id)
 	n->disk = disk_new();
 	rng_init(r, sim->o.seed, 100 + index);
 	rng_init(&n->disk_rng, sim->o.seed, 200 + index);
-	n->clock_ms = (int64_t)rng_below(r, 2 * sim->o.skew_ms + 1) - (int64_t)sim->o.skew_ms;
+	n->clock_base_ms = (int64_t)rng_below(r, 2 * sim->o.skew_ms + 1) - (int64_t)sim->o.skew_ms;
+	n->clock_ms = n->clock_base_ms;
 	n->drift_ppm = (int64_t)rng_below(r, 2 * sim->o.drift_ppm + 1) - (int64_t)sim->o.drift_ppm;
 	conf_fill(&n->conf);
 	n->self.id = id;
@@ -122,6 +123,7 @@ void node_start(struct node *n)
 	n->up = 0;
 	n->die_after = -1;
 	n->paused_us = 0;
+	n->clock_start_ms = n->clock_ms;
 	ap_text_init(&why, text, sizeof(text));
 	oracle_started(n);
 	sim->current = n;

@@ -172,7 +172,7 @@ static void draw_network(struct options *o, struct rng *r)
 	if (rng_chance(r, 300))
 		o->client_loss_pm = rng_below(r, 300);
 	if (rng_chance(r, 300))
-		o->skew_ms = rng_below(r, 500 * o->clock_bound_s);
+		o->skew_ms = rng_below(r, 400 * o->clock_bound_s);
 	if (rng_chance(r, 300))
 		o->drift_ppm = rng_below(r, 500);
 }

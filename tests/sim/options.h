@@ -26,6 +26,7 @@ struct options {
 	LIE(STATUS, "says that it is far ahead")                                                   \
 	LIE(CHECKPOINT, "signs other states")                                                      \
 	LIE(BUNDLES, "signs two bundles under one number, orders garbage")                         \
+	LIE(VIEWS, "asks for views, leaves out what was prepared, proposes something else")        \
 	LIE(GARBAGE, "sends octets that are no messages")
 
 enum lie {

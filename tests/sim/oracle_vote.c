@@ -91,10 +91,12 @@ void oracle_frame(struct node *n, uint16_t to, const struct blob *b)
 	switch (b->type) {
 	case AP_MESSAGE_pre_prepare:
 	case AP_MESSAGE_prepare:
+		oracle_view_vote(n, u64_at(at));
 		check_left(n, PREPARE_PHASE, RECORD_PROPOSAL, u64_at(at), u64_at(at + 8),
 			   at + DIGEST_AT);
 		break;
 	case AP_MESSAGE_commit:
+		oracle_view_vote(n, u64_at(at));
 		check_left(n, COMMIT_PHASE, RECORD_PREPARED, u64_at(at), u64_at(at + 8), at + 16);
 		break;
 	case AP_MESSAGE_checkpoint:
@@ -104,6 +106,10 @@ void oracle_frame(struct node *n, uint16_t to, const struct blob *b)
 			sim_fail("S3: replica %u signs checkpoint %llu before its record is on disk",
 				 n->id, (ull)u64_at(at));
 		check_vote(n, CHECKPOINT_PHASE, 0, u64_at(at), at + 17);
+		break;
+	case AP_MESSAGE_view_change:
+	case AP_MESSAGE_new_view:
+		oracle_view_frame(n, b);
 		break;
 	default:
 		break;
@@ -197,7 +203,8 @@ static void check_stable(const struct node *n, const struct pbft *p, const struc
 			 (ull)e->u.stable.seq, (ull)p->executed);
 }
 
-static void check_effects(const struct node *n, const struct pbft *p, const struct pbft_update *u)
+static void check_effects(const struct node *n, const struct pbft *p, const struct pbft_event *ev,
+			  const struct pbft_update *u)
 {
 	for (size_t i = 0; i < u->n; i++) {
 		const struct pbft_effect *e = &u->effects[i];
@@ -209,6 +216,9 @@ static void check_effects(const struct node *n, const struct pbft *p, const stru
 			break;
 		case PBFT_EXECUTE:
 			check_counted(n, p, e->u.slot.seq);
+			break;
+		case PBFT_WRITE_NEW_VIEW:
+			oracle_view_step(n, ev, e);
 			break;
 		case PBFT_STABLE:
 			check_stable(n, p, e);
@@ -262,5 +272,5 @@ void oracle_step(struct node *n, const struct pbft *p, const struct pbft_event *
 			 (ull)seen->stable, (ull)p->stable, (ull)seen->view, (ull)p->view);
 	seen->stable = p->stable;
 	seen->view = p->view;
-	check_effects(n, p, u);
+	check_effects(n, p, ev, u);
 }

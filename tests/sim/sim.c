@@ -180,8 +180,10 @@ static void heal(void)
 		n->slow_us = 0;
 		n->full_disk = false;
 		disk_heal(n);
-		n->clock_ms = (int64_t)rng_below(&n->rng, 200 * sim->o.clock_bound_s + 1) -
-			      (int64_t)(100 * sim->o.clock_bound_s);
+		n->clock_ms = n->clock_base_ms;
+		/* a process that began under a wrong clock does not believe it when it is set right */
+		if (n->clock_start_ms != n->clock_base_ms)
+			node_stop(n);
 		node_start(n);
 	}
 	net_heal();

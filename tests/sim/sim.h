@@ -116,6 +116,8 @@ struct node {
 	uint32_t slow_us;   /* each sync */
 	int64_t die_after;  /* writes and sends; -1: not */
 	int64_t clock_ms, drift_ppm;
+	int64_t clock_base_ms;	/* without steps */
+	int64_t clock_start_ms; /* when the process began: it goes by that */
 	struct rng rng, disk_rng;
 	struct peers_conf peers;
 	uint16_t up; /* links, as it was told: bit of identifier - 1 */
@@ -234,6 +236,8 @@ void disk_heal(struct node *n);
 typedef bool disk_fits(void *arg, const uint8_t *octets, size_t len);
 bool disk_has(const struct node *n, uint8_t type, uint64_t seq, disk_fits *fits, void *arg);
 
+/* The same, of any sequence. */
+bool disk_has_any(const struct node *n, uint8_t type, disk_fits *fits, void *arg);
 /* The store holds the state after this sequence. */
 uint64_t disk_merged_seq(const struct node *n);
 
