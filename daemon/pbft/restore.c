@@ -108,7 +108,9 @@ int pbft_restore_proposal(struct pbft *p, const struct pbft_slot_view *v, uint8_
 		return memcmp(slot->vote, v->batch->digest, 32) == 0 ? 0 : -1;
 	if (slot->voted && slot->vote_view > v->view)
 		return -1; /* votes for a lower view after a higher one */
-	if (!slot->committed)
+	/* of what was executed the newest record has what it was: an older one may be of a primary
+	 * that another view put right */
+	if (!slot->committed || v->seq <= p->executed)
 		held = place(p, slot, v->batch, replaced);
 	slot->voted = slot->vote_durable = true;
 	slot->vote_view = v->view;
