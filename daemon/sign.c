@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "daemon/sign.h"
+#include "daemon/bug.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -208,7 +209,7 @@ static void take_share(struct sign *s, struct slot *slot, const ap_share_body *s
 
 	if (share->set >= slot->n_sets || share->epoch != slot->statement.epoch)
 		return;
-	set = &slot->sets[share->set];
+	set = &slot->sets[BUG(45) ? 0 : share->set];
 	i = member_index(set, share->replica);
 	if (i < 0 || ((set->have | set->refused) >> i & 1) != 0)
 		return;

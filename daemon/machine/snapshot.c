@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "daemon/machine/inner.h"
+#include "daemon/bug.h"
 #include "libproto/digest.h"
 
 enum { VERSION = 1 };
@@ -188,8 +189,8 @@ static void pool_put(struct ap_writer *w, const struct machine_nonces *pool)
 {
 	ap_u64_put(w, &pool->boot);
 	ap_u64_put(w, &pool->next);
-	u16_put(w, (uint16_t)pool->left);
-	for (uint32_t i = 0; i < pool->left; i++)
+	u16_put(w, BUG(44) ? 0 : (uint16_t)pool->left);
+	for (uint32_t i = 0; i < pool->left && !BUG(44); i++)
 		ap_commitment_put(w, machine_nonces_at(pool, i));
 }
 

@@ -7,6 +7,7 @@
  * same batch, so everybody computes the same.
  */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -33,7 +34,8 @@ static const struct pbft_claim *highest(const struct pbft_view_change *const *ch
 		while (at[i] < c->n_prepared && c->prepared[at[i]].seq < seq)
 			at[i]++;
 		if (at[i] < c->n_prepared && c->prepared[at[i]].seq == seq &&
-		    (best == NULL || c->prepared[at[i]].view > best->view))
+		    (best == NULL || (BUG(10) ? c->prepared[at[i]].view < best->view
+					     : c->prepared[at[i]].view > best->view)))
 			best = &c->prepared[at[i]];
 	}
 	return best;
@@ -52,7 +54,9 @@ static void compute(const struct pbft *p, const struct pbft_view_change *const *
 	for (uint8_t i = 0; i < n; i++) {
 		const struct pbft_view_change *c = changes[i];
 
-		nv->first = c->stable > nv->first ? c->stable : nv->first;
+		nv->first = (BUG(13) ? i == 0 || c->stable < nv->first : c->stable > nv->first)
+				    ? c->stable
+				    : nv->first;
 		if (c->n_prepared > 0 && c->prepared[c->n_prepared - 1].seq > last)
 			last = c->prepared[c->n_prepared - 1].seq;
 	}
@@ -60,6 +64,8 @@ static void compute(const struct pbft *p, const struct pbft_view_change *const *
 	for (uint64_t seq = nv->first + 1; seq <= last; seq++) {
 		const struct pbft_claim *claim = highest(changes, n, at, seq);
 
+		if (claim == NULL && BUG(17))
+			break;
 		memcpy(nv->batch[nv->n++], claim != NULL ? claim->batch : null.digest, 32);
 	}
 }

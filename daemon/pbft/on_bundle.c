@@ -3,6 +3,7 @@
  * everybody; somebody else's is queued by the primary and handed on to it, once, by all others.
  */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -157,7 +158,7 @@ void pbft_own_due(struct pbft *p)
 		struct pbft_own *own = &p->own[i];
 		uint32_t shift = own->tries < PBFT_BACKOFF_MAX ? own->tries : PBFT_BACKOFF_MAX;
 
-		if (own->due_ms > p->now)
+		if (own->due_ms > p->now || BUG(18))
 			continue;
 		if (pbft_room(p) < PBFT_ROOM_PROPOSE) {
 			p->more = true;

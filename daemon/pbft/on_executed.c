@@ -1,6 +1,7 @@
 /* Execution: strictly in order, one batch at a time, only what is committed and on disk (draft
  * {#execution}). */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -10,7 +11,10 @@ void pbft_execute_next(struct pbft *p)
 {
 	const struct pbft_slot *slot = pbft_window_find(&p->window, p->executed + 1);
 
-	if (p->executing || slot == NULL || !slot->committed || !slot->body_durable)
+	if (p->executing || slot == NULL || !(slot->committed || (BUG(7) && slot->prepared)) ||
+	    !slot->body_durable)
+		return;
+	if (BUG(30) && slot->batch.time > p->wall + p->conf.clock_bound_ms)
 		return;
 	if (pbft_room(p) == 0) {
 		p->more = true;

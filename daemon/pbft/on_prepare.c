@@ -1,5 +1,6 @@
 /* PREPARE: draft {#prepare}. It may come before its PRE-PREPARE: then its slot keeps it. */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 static int refused(const struct pbft *p, const struct pbft_proposal *v)
 {
@@ -27,6 +28,12 @@ void pbft_on_prepare(struct pbft *p, const struct pbft_event *ev)
 	pbft_view_seen(p, v->replica, v->view);
 	slot = pbft_window_take(&p->window, v->seq);
 	put = pbft_slot_put_prepare(slot, v, ev->u.prepare.sig);
+	if (put == PBFT_PUT_REPEAT && BUG(2)) {
+		struct pbft_proposal twice = *v;
+
+		twice.replica = (uint8_t)(v->replica % p->conf.n + 1);
+		pbft_slot_put_prepare(slot, &twice, ev->u.prepare.sig);
+	}
 	if (put != PBFT_PUT_NEW)
 		pbft_count(p, put == PBFT_PUT_REPEAT ? PBFT_DROP_REPEAT : PBFT_DROP_CONFLICT);
 	else

@@ -1,6 +1,7 @@
 /* What the journal tells at a start: draft {#durability}. A vote that was recorded is the vote for
  * ever. */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -66,6 +67,8 @@ static int place(struct pbft *p, struct pbft_slot *slot, const struct pbft_batch
  * older views are the NEW-VIEW's business. */
 static void raise_next(struct pbft *p, const struct pbft_slot_view *v)
 {
+	if (BUG(24))
+		return;
 	if (v->view > p->next_view || p->next_seq <= v->seq)
 		p->next_seq = v->view < p->next_view ? p->next_seq : v->seq + 1;
 	if (v->view > p->next_view)
@@ -110,7 +113,7 @@ int pbft_restore_proposal(struct pbft *p, const struct pbft_slot_view *v, uint8_
 		return -1; /* votes for a lower view after a higher one */
 	/* of what was executed the newest record has what it was: an older one may be of a primary
 	 * that another view put right */
-	if (!slot->committed || v->seq <= p->executed)
+	if (!slot->committed || (v->seq <= p->executed && !BUG(111)))
 		held = place(p, slot, v->batch, replaced);
 	slot->voted = slot->vote_durable = true;
 	slot->vote_view = v->view;
@@ -140,6 +143,8 @@ int pbft_restore_prepared(struct pbft *p, const struct pbft_slot_view *v)
 		return -1; /* without its proposal */
 	if (!pbft_quorum_prepared(p->conf.n, pbft_primary(p, v->view), v->cert->who))
 		return -1;
+	if (BUG(22))
+		return 0;
 	slot->prepared = slot->prepared_durable = true;
 	slot->cert = *v->cert;
 	slot->best.is_there = true;
@@ -221,10 +226,13 @@ int pbft_restore_stable(struct pbft *p, uint64_t seq, uint16_t who, const uint64
 int pbft_restore_view_change(struct pbft *p, const struct pbft_view_change *c)
 {
 	ASSERT(!p->started);
+	if (BUG(23))
+		return 0;
 	if (c->view < p->view || c->replica != p->conf.self)
 		return -1;
 	p->view = c->view;
-	p->view_active = p->nv_left = false; /* an older NEW-VIEW says nothing of this one */
+	p->view_active = false;
+	p->nv_left = BUG(109) && p->nv_left; /* an older NEW-VIEW says nothing of this one */
 	p->changes[p->conf.self - 1] = *c;
 	p->has_change = p->change_durable = true;
 	p->progress = false;

@@ -9,6 +9,7 @@
  *     them; then the next view's turn comes, with twice the time.
  */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -24,7 +25,7 @@ static void add_claims(struct pbft *p, struct pbft_view_change *c)
 		const struct pbft_slot *slot = pbft_window_find(&p->window, seq);
 		struct pbft_claim *claim = &c->prepared[c->n_prepared];
 
-		if (slot == NULL || !slot->best.is_there)
+		if (slot == NULL || !slot->best.is_there || BUG(12))
 			continue;
 		claim->seq = seq;
 		claim->view = slot->best.view;
@@ -36,7 +37,9 @@ static void add_claims(struct pbft *p, struct pbft_view_change *c)
 static void slow_down(struct pbft *p)
 {
 	p->calm = 0;
-	p->timeout_ms = p->timeout_ms < p->conf.timeout_max_ms / 2 ? 2 * p->timeout_ms
+	if (BUG(15))
+		p->timeout_ms *= 8;
+	p->timeout_ms = p->timeout_ms < p->conf.timeout_max_ms / 2 || BUG(15) ? 2 * p->timeout_ms
 								   : p->conf.timeout_max_ms;
 }
 
@@ -107,7 +110,7 @@ static void send_again(struct pbft *p)
 {
 	uint8_t primary = pbft_primary(p, p->view);
 
-	p->change_resend_ms = p->now + p->conf.resend_ms;
+	p->change_resend_ms = BUG(14) ? UINT64_MAX : p->now + p->conf.resend_ms;
 	send_change(p, p->conf.self, PBFT_EVERYONE);
 	if (p->change_tries++ == 0 || primary == p->conf.self)
 		return;
@@ -181,7 +184,7 @@ static void join(struct pbft *p)
 		who |= pbft_bit(p, id);
 		least = view < least ? view : least;
 	}
-	if (pbft_quorum_weak(p->conf.n, who))
+	if (pbft_quorum_weak(p->conf.n, who) || (BUG(16) && who != 0))
 		pbft_view_change(p, least);
 }
 
@@ -191,7 +194,9 @@ static bool has_quorum(const struct pbft *p)
 
 	for (uint8_t id = 1; id <= p->conf.n; id++)
 		/* who has left for a higher view has left this one too */
-		if (p->changes[id - 1].view >= p->view && (id != p->conf.self || p->change_durable))
+		if ((BUG(107) ? p->changes[id - 1].view == p->view
+			      : p->changes[id - 1].view >= p->view) &&
+		    (id != p->conf.self || p->change_durable))
 			who |= pbft_bit(p, id);
 	return pbft_quorum_strong(p->conf.n, who);
 }

@@ -4,6 +4,7 @@
  *	sim --seed N [--trace] [--last]		one run: options, verdict; the last steps if it fails
  *	sim --seed N --shrink FILE		a failing run as a small scenario file
  *	sim --seeds A..B [-j N] [--time S]	a sweep
+ *	sim --bug N | --bugs [-j N] [--time S]	finds a bug that --enable-seeded-bugs has built in, or fails
  *	sim --scenario FILE... [--rewrite] [--trace]	scenario files
  *
  * Also: --crypto real|fast, --mode primary|full, --failures N, and NAME=NUMBER for any option.
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/hunt.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/shrink.h"
 #include "tests/sim/sweep.h"
@@ -28,12 +30,14 @@ struct command {
 	bool is_fixed[OPTIONS_MAX];
 	bool one, trace, last, rewrite, scenario;
 	const char *shrink;
+	int bug; /* -1: all */
 };
 
 static void usage(FILE *to)
 {
 	fputs("sim --seed N [--trace] [--last] [--shrink FILE] | --seeds A..B [-j N] [--time S] "
 	      "[--failures N]\n"
+	      "    | --bug N | --bugs [-j N] [--time S]\n"
 	      "    | --scenario FILE... [--rewrite] [--trace]\n"
 	      "    [--crypto real|fast] [--mode primary|full] [NAME=NUMBER ...]\n\n"
 	      "options of a run, and their defaults:\n",
@@ -77,6 +81,7 @@ static void read_arguments(struct command *c, int argc, char **argv)
 		{"trace", no_argument, NULL, 't'},	    {"last", no_argument, NULL, 'l'},
 		{"shrink", required_argument, NULL, 'k'},   {"scenario", no_argument, NULL, 'c'},
 		{"rewrite", no_argument, NULL, 'w'},	    {"crypto", required_argument, NULL, 'r'},
+		{"bug", required_argument, NULL, 'b'},	    {"bugs", no_argument, NULL, 'B'},
 		{"mode", required_argument, NULL, 'm'},	    {"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0}};
 	int letter;
@@ -120,6 +125,12 @@ static void read_arguments(struct command *c, int argc, char **argv)
 			break;
 		case 'm':
 			c->sweep.given.full = strcmp(optarg, "full") == 0;
+			break;
+		case 'b':
+			c->bug = atoi(optarg);
+			break;
+		case 'B':
+			c->bug = -1;
 			break;
 		case 'h':
 			usage(stdout);
@@ -193,6 +204,11 @@ int main(int argc, char **argv)
 		read_value(&c, argv[optind]);
 	c.sweep.fixed = &c.fixed;
 	c.sweep.is_fixed = c.is_fixed;
+	if (c.bug != 0) {
+		c.sweep.first = 1;
+		c.sweep.given.full = true;
+		return c.bug < 0 ? hunt_all(&c.sweep, stdout) : hunt(c.bug, &c.sweep, stdout);
+	}
 	if (c.one)
 		return run_one(&c);
 	if (c.sweep.last == 0 || c.sweep.jobs == 0)

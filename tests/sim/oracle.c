@@ -15,6 +15,15 @@ struct oracle *oracle(void)
 	return sim->oracle;
 }
 
+unsigned oracle_count(uint16_t who)
+{
+	unsigned n = 0;
+
+	for (who &= options_all(&sim->o); who != 0; who >>= 1)
+		n += who & 1u;
+	return n;
+}
+
 struct map_key oracle_map_key(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	return (struct map_key){{a, b, c, d}};

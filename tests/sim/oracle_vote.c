@@ -171,12 +171,12 @@ static void check_certificate(const struct node *n, const struct pbft_slot_view 
 static void check_prepared(const struct node *n, const struct pbft_slot_view *s)
 {
 	struct wanted w = {s->view, s->batch->digest};
-	uint8_t nodes = (uint8_t)sim->o.n;
 	unsigned holders = 0;
 	struct map_entry *e;
 	bool made;
 
-	if (s->cert == NULL || !pbft_quorum_prepared(nodes, s->primary, s->cert->who))
+	if (s->cert == NULL || oracle_count(s->cert->who & (uint16_t)~(1u << (s->primary - 1))) <
+				       2 * options_f(&sim->o))
 		sim_fail("S4: replica %u has a certificate of too few for %llu", n->id, (ull)s->seq);
 	check_certificate(n, s);
 	e = map_put(&oracle()->prepared, oracle_map_key(s->view, s->seq, 0, 0), &made);
@@ -195,7 +195,7 @@ static void check_prepared(const struct node *n, const struct pbft_slot_view *s)
 
 static void check_stable(const struct node *n, const struct pbft *p, const struct pbft_effect *e)
 {
-	if (!pbft_quorum_strong((uint8_t)sim->o.n, e->u.stable.who))
+	if (oracle_count(e->u.stable.who) < 2 * options_f(&sim->o) + 1)
 		sim_fail("S15: replica %u calls %llu stable with the votes %04x", n->id,
 			 (ull)e->u.stable.seq, e->u.stable.who);
 	if (e->u.stable.seq > p->executed)
