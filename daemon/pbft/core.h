@@ -118,6 +118,7 @@ struct pbft {
 	uint64_t change_resend_ms, ask_ms;
 	uint32_t change_tries;
 	uint64_t executed_ms; /* when something was executed last */
+	uint64_t voted_ms;    /* first vote for what was not executed since; 0: none */
 	uint64_t view_changes;
 
 	uint64_t executed, stable;

@@ -3,6 +3,7 @@
  * {#commit}).
  */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -63,7 +64,7 @@ bool pbft_slot_vote(struct pbft *p, struct pbft_slot *slot)
 		return true;
 	if (slot->seq > p->stable + p->conf.window)
 		return false;
-	if (!slot->committed && !slot->reproposed && !clock_agrees(p, &slot->batch)) {
+	if (!slot->committed && (!slot->reproposed || BUG(29)) && !clock_agrees(p, &slot->batch)) {
 		pbft_count(p, PBFT_DROP_CLOCK);
 		return false;
 	}
@@ -71,6 +72,8 @@ bool pbft_slot_vote(struct pbft *p, struct pbft_slot *slot)
 	slot->vote_view = p->view;
 	memcpy(slot->vote, slot->batch.digest, 32);
 	slot->vote_durable = slot->prepared = slot->prepared_durable = false;
+	if (p->voted_ms == 0 && slot->seq > p->executed)
+		p->voted_ms = p->now;
 	slot->prepared_token = 0; /* one of an older view says nothing of this vote */
 	slot->proposal_token = pbft_write_slot(p, PBFT_WRITE_PROPOSAL, slot);
 	return true;
@@ -106,6 +109,8 @@ static void prepare(struct pbft *p, struct pbft_slot *slot)
 	if (!pbft_quorum_prepared(p->conf.n, primary, who))
 		return;
 	slot->prepared = true;
+	if (BUG(21))
+		pbft_slot_put_commit(slot, p->conf.self, slot->vote_view, slot->vote);
 	pbft_slot_certify(slot);
 	slot->best.is_there = true;
 	slot->best.view = slot->vote_view;
@@ -164,7 +169,8 @@ static void resend(struct pbft *p, const struct pbft_slot *slot, uint16_t to)
 {
 	uint16_t commits, have;
 
-	if (!slot->vote_durable || !pbft_slot_votes(slot, p->view))
+	if (!slot->vote_durable ||
+	    !(pbft_slot_votes(slot, p->view) || (BUG(52) && pbft_slot_votes(slot, slot->vote_view))))
 		return;
 	commits = pbft_slot_commits(slot, p->view, slot->vote);
 	have = (uint16_t)(commits | pbft_slot_prepares(slot, p->view, slot->vote));

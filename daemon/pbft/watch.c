@@ -8,9 +8,13 @@
  *  - it was PBFT_SLOW time-outs ago: a primary must order what waits within that time, however busy
  *    it looks.
  *
+ * Overdue is also a batch that this replica has voted for when nothing was executed for a time-out:
+ * it may be the primary's own, which nobody else has handed in.
+ *
  * Nothing is overdue while this replica itself is what lags.
  */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -43,12 +47,14 @@ void pbft_watch_clear(struct pbft *p)
 	}
 	for (uint32_t i = 0; i < p->n_own; i++)
 		p->own[i].watch = (struct pbft_watch){0};
+	p->voted_ms = 0;
 }
 
 static void calm_down(struct pbft *p)
 {
 	p->progress = true;
 	p->executed_ms = p->now;
+	p->voted_ms = p->window.top > p->executed ? p->now : 0;
 	if (!p->view_active || p->timeout_ms == p->conf.timeout_ms || ++p->calm < PBFT_CALM)
 		return;
 	p->calm = 0;
@@ -112,14 +118,19 @@ static bool is_lagging(const struct pbft *p)
 {
 	const struct pbft_slot *next = pbft_window_find(&p->window, p->executed + 1);
 
-	if (p->now - p->executed_ms >= (uint64_t)PBFT_SLOW * p->timeout_ms)
+	if (p->now - p->executed_ms >= (uint64_t)PBFT_SLOW * p->timeout_ms && !BUG(110))
 		return false;
 	return pbft_others_executed(p) > p->executed || (next != NULL && next->committed);
 }
 
+static bool is_stalled(const struct pbft *p)
+{
+	return p->voted_ms != 0 && p->now - p->voted_ms >= p->timeout_ms && !BUG(113);
+}
+
 bool pbft_watch_overdue(const struct pbft *p)
 {
-	bool overdue = false;
+	bool overdue = is_stalled(p);
 
 	for (uint32_t i = 0; i < p->n_own; i++)
 		overdue |= is_overdue(p, &p->own[i].watch);
@@ -145,6 +156,9 @@ uint64_t pbft_watch_wake(const struct pbft *p)
 {
 	uint64_t at = UINT64_MAX;
 
+	if (p->voted_ms != 0)
+		at = p->voted_ms + p->timeout_ms > p->now ? p->voted_ms + p->timeout_ms
+							  : p->now + p->timeout_ms / 4 + 1;
 	for (uint32_t i = 0; i < p->n_own; i++) {
 		uint64_t own = wake_of(p, &p->own[i].watch);
 
