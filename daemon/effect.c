@@ -313,14 +313,25 @@ static void write_stable(struct run *r, const struct pbft_effect *e)
 		     e->token);
 }
 
-static void write_executed(struct run *r, const struct pbft_effect *e)
+static void mark(struct run *r, uint64_t seq, uint64_t time_ms, const uint8_t running[32],
+		 uint64_t token)
 {
 	uint8_t octets[8 + 32];
 
-	disk_put64(octets, e->u.executed.time_ms);
-	memcpy(octets + 8, e->u.executed.running, 32);
-	write_record(r, RECORD_EXECUTED, e->u.executed.seq,
-		     (struct iovec[]){part(octets, sizeof(octets))}, 1, true, e->token);
+	disk_put64(octets, time_ms);
+	memcpy(octets + 8, running, 32);
+	write_record(r, RECORD_EXECUTED, seq, (struct iovec[]){part(octets, sizeof(octets))}, 1,
+		     true, token);
+}
+
+static void write_executed(struct run *r, const struct pbft_effect *e)
+{
+	mark(r, e->u.executed.seq, e->u.executed.time_ms, e->u.executed.running, e->token);
+}
+
+void effect_mark(struct run *r)
+{
+	mark(r, r->result.seq, r->result.time_ms, r->result.running, 0);
 }
 
 /* With the sequence right above what the store may hold: see records.h. */

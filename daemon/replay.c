@@ -232,24 +232,6 @@ static int on_record(void *arg, const struct journal_record *rec)
 
 /* ---- 2: the machine ---- */
 
-/* A mark that a crash took is not made again by anybody else: once the checkpoint behind it is
- * merged the batch is not executed any more, and peers ask for the hash. */
-static int mark_again(struct replay *p, uint64_t seq, struct disk_error *why)
-{
-	uint8_t octets[8 + 32];
-	uint64_t token;
-
-	if (seq <= p->marked || BUG(112))
-		return 0;
-	disk_put64(octets, p->r->result.time_ms);
-	memcpy(octets + 8, p->r->result.running, 32);
-	if (journal_append_lazy(p->r->journal, RECORD_EXECUTED, seq,
-				(struct iovec[]){{octets, sizeof(octets)}}, 1, &token) == 0)
-		return 0;
-	return disk_say(why, DISK_EFAILED, "the journal takes no mark of batch %llu",
-			(unsigned long long)seq);
-}
-
 static int machine_again(struct replay *p, struct disk_error *why)
 {
 	struct run *r = p->r;
@@ -271,8 +253,10 @@ static int machine_again(struct replay *p, struct disk_error *why)
 				(unsigned long long)seq);
 		else
 			execute_batch(r, seq, refs->digest, octets, false);
-		if (status == 0)
-			status = mark_again(p, seq, why);
+		/* a mark that a crash took is made again by nobody else: once the checkpoint behind it
+		 * is merged the batch is not executed any more, and peers ask for the hash */
+		if (status == 0 && seq > p->marked && !BUG(112))
+			effect_mark(r);
 	}
 	free(refs);
 	free(buf);

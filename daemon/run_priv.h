@@ -120,6 +120,8 @@ void run_step(struct run *, struct pbft_event *);
 /* effect.c */
 void effect_run(struct run *, const struct pbft_effect *);
 void effect_overflow(struct run *);   /* the journal has room again */
+/* The mark of the batch that r->result is of, where no effect asks for it. */
+void effect_mark(struct run *);
 void effect_merge_due(struct run *);  /* the journal has become durable further */
 uint64_t effect_durable(struct run *); /* highest token of the core that is durable, 0: none new */
 /* Octets of the batch (protocol.def) executed or proposed as seq: from memory, else read from the journal into buf. */

@@ -158,8 +158,12 @@ void pbft_own_due(struct pbft *p)
 		struct pbft_own *own = &p->own[i];
 		uint32_t shift = own->tries < PBFT_BACKOFF_MAX ? own->tries : PBFT_BACKOFF_MAX;
 
-		if (own->due_ms > p->now || BUG(18))
+		if (own->due_ms > p->now)
 			continue;
+		if (BUG(18)) {
+			own->due_ms = UINT64_MAX;
+			continue;
+		}
 		if (pbft_room(p) < PBFT_ROOM_PROPOSE) {
 			p->more = true;
 			return;

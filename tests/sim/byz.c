@@ -14,6 +14,7 @@
 #include "tests/lib/map.h"
 #include "tests/sim/byz.h"
 #include "tests/sim/mutate.h"
+#include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
 
 enum { OLD = 128, COPY_MAX = 1 << 16 };
@@ -308,19 +309,42 @@ static bool lie_shares(struct rng *r, struct ap_message *m)
 	return true;
 }
 
+/* The wrong batch that was served, when it was the last one asked for, leads to this hash: asked for
+ * the second time the lie is a whole one. */
+static bool attest_lie(struct rng *r, ap_attest *m)
+{
+	const struct map_entry *e = map_find(&sim->byz->other, story_key(UINT64_MAX, m->seq));
+
+	uint8_t running[32];
+
+	if (e == NULL)
+		rng_fill(r, running, 32);
+	else
+		ap_digest_running(ap_sha256, running, oracle_running(m->seq - 1), m->seq, e->digest);
+	memcpy(m->running.octets, running, 32);
+	return true;
+}
+
 static bool lie_fetch(struct rng *r, struct ap_message *m)
 {
+	struct map_entry *e;
 	uint8_t digest[32];
+	bool made;
 
-	if (m->code == AP_MESSAGE_attest) {
-		rng_fill(r, m->as_attest.running.octets, 32);
-		return true;
-	}
+	if (m->code == AP_MESSAGE_attest)
+		return attest_lie(r, &m->as_attest);
 	if (m->code != AP_MESSAGE_body)
 		return false;
-	if (rng_chance(r, 300))
+	if (rng_chance(r, 100)) {
 		m->as_body.seq += rng_below(r, 3);
-	return other_batch(&m->as_body.batch, digest, rng_chance(r, 500));
+		return true;
+	}
+	if (map_find(&sim->byz->other, story_key(UINT64_MAX, m->as_body.seq + 1)) != NULL ||
+	    !other_batch(&m->as_body.batch, digest, false))
+		return false;
+	e = map_put(&sim->byz->other, story_key(UINT64_MAX, m->as_body.seq), &made);
+	memcpy(e->digest, digest, 32);
+	return true;
 }
 
 static bool lie_status(struct rng *r, struct ap_message *m)

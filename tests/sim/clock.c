@@ -25,7 +25,8 @@ uint64_t clock_wall_ms(const struct node *n)
 {
 	int64_t ms = (int64_t)(drifted_us(n) / 1000) + (n == NULL ? 0 : n->clock_ms);
 
-	return (uint64_t)((int64_t)SIM_EPOCH_S * 1000 + ms);
+	ms = (int64_t)SIM_EPOCH_S * 1000 + ms;
+	return (uint64_t)ms / sim->o.tick_ms * sim->o.tick_ms;
 }
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *t)

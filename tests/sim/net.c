@@ -30,7 +30,7 @@ static bool is_linked(const struct node *a, const struct node *b)
 static bool is_healed(const struct node *a, const struct node *b)
 {
 	return sim->phase == SIM_FORM ? sim->o.form_faults == 0
-				      : sim->phase == SIM_HEALED && node_in_core(a) && node_in_core(b);
+				      : sim->phase == SIM_HEALED && node_is_healed(a) && node_is_healed(b);
 }
 
 void net_init(void)
@@ -137,7 +137,7 @@ void net_heal(void)
 		for (size_t j = 0; j < sim->n_nodes; j++) {
 			struct node *a = &sim->nodes[i], *b = &sim->nodes[j];
 
-			if (i == j || !node_in_core(a) || !node_in_core(b))
+			if (i == j || !node_is_healed(a) || !node_is_healed(b))
 				continue;
 			path_of(a, b)->muted = false;
 			path_of(a, b)->clog_us = 0;

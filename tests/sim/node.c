@@ -104,6 +104,11 @@ bool node_in_core(const struct node *n)
 	return sim->o.core == 0 || (sim->o.core >> (n->id - 1) & 1) != 0;
 }
 
+bool node_is_healed(const struct node *n)
+{
+	return node_in_core(n) || (sim->o.askew >> (n->id - 1) & 1) != 0;
+}
+
 /* ---- begin ---- */
 
 void node_start(struct node *n)
@@ -224,6 +229,8 @@ static void sizes(struct pbft_conf *c)
 	c->batch_requests_max = (uint16_t)sim->o.batch;
 	c->resend_ms = (uint32_t)sim->o.resend_ms;
 	c->heartbeat_ms = (uint32_t)sim->o.heartbeat_ms;
+	c->timeout_ms = (uint32_t)sim->o.timeout_ms;
+	c->timeout_max_ms = 8 * c->timeout_ms;
 }
 
 size_t __wrap_pbft_size(const struct pbft_conf *conf)

@@ -94,6 +94,15 @@ void options_help(FILE *to)
 		fprintf(to, "  %-6d %s\n", 1 << i, lies[i]);
 }
 
+static unsigned count(uint64_t bits)
+{
+	unsigned n = 0;
+
+	for (; bits != 0; bits >>= 1)
+		n += bits & 1u;
+	return n;
+}
+
 uint16_t options_all(const struct options *o)
 {
 	return (uint16_t)((1u << o->n) - 1);
@@ -102,15 +111,6 @@ uint16_t options_all(const struct options *o)
 unsigned options_f(const struct options *o)
 {
 	return (unsigned)(o->n - 1) / 3;
-}
-
-static unsigned count(uint64_t bits)
-{
-	unsigned n = 0;
-
-	for (; bits != 0; bits >>= 1)
-		n += bits & 1u;
-	return n;
 }
 
 const char *options_check(const struct options *o)
@@ -124,6 +124,10 @@ const char *options_check(const struct options *o)
 			     (o->core & ~(uint64_t)options_all(o)) != 0 ||
 			     (o->core & o->faulty) != 0))
 		return "core has 2f+1 bits, of members that do not lie";
+	if ((o->askew & (o->core | o->faulty)) != 0 || (o->askew != 0 && o->core == 0))
+		return "askew are others than those of the core, and do not lie";
+	if (o->tick_ms == 0)
+		return "clocks move";
 	if (o->window > PBFT_WINDOW_MAX || o->interval == 0 || o->window % o->interval != 0 ||
 	    o->window / o->interval < 2 || o->pipeline == 0 || o->bundle < 1300 ||
 	    o->bundle / 56 >= o->batch + (o->batch >= AP_BUNDLE_REQUESTS_MAX ? o->bundle : 0) ||
@@ -177,6 +181,7 @@ static void draw_network(struct options *o, struct rng *r)
 		o->full_pm = rng_below(r, 200);
 	if (rng_chance(r, 300))
 		o->client_loss_pm = rng_below(r, 300);
+	o->clock_bound_s = PICK(r, 1, 2, 10, 10);
 	if (rng_chance(r, 300))
 		o->skew_ms = rng_below(r, 400 * o->clock_bound_s);
 	if (rng_chance(r, 300))
@@ -205,6 +210,15 @@ static void draw_faulty(struct options *o, struct rng *r, bool full)
 	o->core = (uint64_t)(rng_subset(r, honest, 2 * f) | 1u);
 }
 
+/* Who is not needed for a quorum and does not lie may have any time; it still has to follow. */
+static void draw_askew(struct options *o, struct rng *r)
+{
+	uint16_t may = (uint16_t)(options_all(o) & ~o->faulty & ~o->core);
+
+	if (o->core != 0 && rng_chance(r, 200))
+		o->askew = rng_subset(r, may, (unsigned)rng_below(r, count(may) + 1));
+}
+
 void options_draw(struct options *o, uint64_t seed, const struct options_given *given)
 {
 	struct rng r;
@@ -221,6 +235,8 @@ void options_draw(struct options *o, uint64_t seed, const struct options_given *
 	draw_sizes(o, &r);
 	draw_network(o, &r);
 	draw_faulty(o, &r, given->full);
+	o->tick_ms = PICK(&r, 1, 1, 1, 1, 10, 500, 1000);
+	draw_askew(o, &r);
 	o->clients = rng_between(&r, 1, 4);
 	o->liars = rng_chance(&r, 300) ? rng_between(&r, 1, o->clients) - 1 : 0;
 	o->udp_pm = PICK(&r, 0, 500, 1000);

@@ -86,6 +86,11 @@ const uint8_t *oracle_key(void)
 	return oracle()->has_key ? oracle()->key : NULL;
 }
 
+const uint8_t *oracle_running(uint64_t seq)
+{
+	return oracle_truth(seq)->running;
+}
+
 uint64_t oracle_batches(void)
 {
 	return oracle()->n_log;
@@ -137,6 +142,13 @@ int __wrap_frost_sign(struct frost *f, enum frost_kind kind, const struct ap_sta
 			 (unsigned long long)ctr, (unsigned long long)boot);
 	check_signed(n, kind, statement);
 	return rc;
+}
+
+void oracle_blamed(uint8_t id)
+{
+	if (sim->current != NULL && node_is_correct(sim->current) && node_is_correct(node_of(id)))
+		sim_fail("L3: replica %u blames replica %u, which is correct, for a bad share",
+			 sim->current->id, id);
 }
 
 /* ---- what clients believe ---- */

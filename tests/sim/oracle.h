@@ -24,6 +24,8 @@ void oracle_asks(struct oracle_asked *asked);
 /* A client believes this record: S7, S10, S11, S13. */
 void oracle_answer(unsigned client, const uint8_t id[AP_ID_LEN], const struct ap_agree *agree,
 		   const struct oracle_asked *asked);
+/* A correct replica names a member whose signature share is bad. */
+void oracle_blamed(uint8_t id);
 /* The group key; NULL: none yet. */
 const uint8_t *oracle_key(void);
 /* Every correct replica's machine is live, and the key is tried out. */
@@ -35,5 +37,6 @@ const char *oracle_missing(void);
 /* The end of a run that was good so far. */
 void oracle_end(void);
 uint64_t oracle_batches(void);
+const uint8_t *oracle_running(uint64_t seq); /* of the log */
 
 #endif

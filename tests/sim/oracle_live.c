@@ -47,9 +47,14 @@ const char *oracle_missing(void)
 
 	if (clients_waiting() > 0)
 		return "L1: a client waits for its answer";
-	for (size_t i = 0; i < sim->n_nodes && missing == NULL; i++)
-		if (node_in_core(&sim->nodes[i]))
-			missing = node_missing(&sim->nodes[i]);
+	for (size_t i = 0; i < sim->n_nodes && missing == NULL; i++) {
+		const struct node *n = &sim->nodes[i];
+
+		if (node_in_core(n))
+			missing = node_missing(n);
+		else if (node_is_healed(n) && (!n->alive || n->run->pbft->executed < oracle()->n_log))
+			missing = "L4: a replica with a wrong clock does not follow";
+	}
 	return missing;
 }
 

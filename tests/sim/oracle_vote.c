@@ -203,6 +203,16 @@ static void check_stable(const struct node *n, const struct pbft *p, const struc
 			 (ull)e->u.stable.seq, (ull)p->executed);
 }
 
+/* Among those that it is stable by the own vote counts, if it is on disk. */
+static void check_stable_vote(const struct node *n, const struct pbft_effect *e)
+{
+	if ((e->u.stable.who >> (n->id - 1) & 1) != 0 && disk_merged_seq(n) < e->u.stable.seq &&
+	    !disk_has(n, RECORD_CHECKPOINT, e->u.stable.seq, fits_state,
+		      (void *)(uintptr_t)e->u.stable.state))
+		sim_fail("S3: replica %u counts its own CHECKPOINT %llu before it is on disk", n->id,
+			 (ull)e->u.stable.seq);
+}
+
 static void check_effects(const struct node *n, const struct pbft *p, const struct pbft_event *ev,
 			  const struct pbft_update *u)
 {
@@ -219,6 +229,9 @@ static void check_effects(const struct node *n, const struct pbft *p, const stru
 			break;
 		case PBFT_WRITE_NEW_VIEW:
 			oracle_view_step(n, ev, e);
+			break;
+		case PBFT_WRITE_STABLE:
+			check_stable_vote(n, e);
 			break;
 		case PBFT_STABLE:
 			check_stable(n, p, e);
@@ -270,6 +283,8 @@ void oracle_step(struct node *n, const struct pbft *p, const struct pbft_event *
 	if (ev->kind != PBFT_EV_START && (p->stable < seen->stable || p->view < seen->view))
 		sim_fail("S15: replica %u goes back: stable %llu to %llu, view %llu to %llu", n->id,
 			 (ull)seen->stable, (ull)p->stable, (ull)seen->view, (ull)p->view);
+	if (p->conf.timeout_max_ms > 0 && p->timeout_ms > p->conf.timeout_max_ms)
+		sim_fail("L6: replica %u waits %llu ms for a new primary", n->id, (ull)p->timeout_ms);
 	seen->stable = p->stable;
 	seen->view = p->view;
 	check_effects(n, p, ev, u);

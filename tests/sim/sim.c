@@ -173,7 +173,7 @@ static void heal(void)
 	for (size_t i = 0; i < sim->n_nodes; i++) {
 		struct node *n = &sim->nodes[i];
 
-		if (!node_in_core(n))
+		if (!node_is_healed(n))
 			continue;
 		n->die_after = -1;
 		n->paused_us = 0;
@@ -181,6 +181,13 @@ static void heal(void)
 		n->full_disk = false;
 		disk_heal(n);
 		n->clock_ms = n->clock_base_ms;
+		if (!node_in_core(n)) { /* behind or ahead by more than anybody allows */
+			n->clock_ms += rng_chance(&n->rng, 500) ? 3000 * (int64_t)sim->o.clock_bound_s
+								: -3000 * (int64_t)sim->o.clock_bound_s;
+			node_stop(n);
+			node_start(n);
+			continue;
+		}
 		/* a process that began under a wrong clock does not believe it when it is set right */
 		if (n->clock_start_ms != n->clock_base_ms)
 			node_stop(n);
@@ -219,7 +226,7 @@ static void on_check(void)
 		return;
 	/* what was broken before may end a process a moment later: its host starts it again */
 	for (size_t i = 0; i < sim->n_nodes; i++)
-		if (node_in_core(&sim->nodes[i]))
+		if (node_is_healed(&sim->nodes[i]))
 			node_start(&sim->nodes[i]);
 	if (!plan_is_over())
 		return;

@@ -195,6 +195,7 @@ void node_after(struct node *n); /* after each call into its code */
 struct node *node_of(uint8_t id);
 bool node_is_correct(const struct node *n);
 bool node_in_core(const struct node *n);
+bool node_is_healed(const struct node *n); /* in the core, or askew */
 void nodes_init(void);
 void nodes_clear(void);
 
