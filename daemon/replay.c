@@ -364,6 +364,8 @@ static int core_again(struct replay *p, struct disk_error *why)
 				"stable checkpoint %llu",
 				(unsigned long long)p->base.executed,
 				(unsigned long long)p->base.stable);
+	for (uint8_t relay = 1; relay <= r->net.n; relay++)
+		pbft_restore_numbers(r->pbft, relay, machine_numbers_of(r->machine, relay));
 	pbft_restore_stable(r->pbft, p->stable.seq, p->stable.who, p->stable.incarnation,
 			    (const uint8_t(*)[64])p->stable.sig);
 	for (const struct vote *v = p->votes; v != NULL; v = v->next) {

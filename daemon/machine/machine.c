@@ -413,6 +413,12 @@ void machine_number(const struct machine *m, uint8_t relay, uint64_t *start, uin
 	*counter = m->state.numbers[relay - 1].counter;
 }
 
+const struct machine_numbers *machine_numbers_of(const struct machine *m, uint8_t relay)
+{
+	ASSERT(relay >= 1 && relay <= m->conf.n);
+	return &m->state.numbers[relay - 1];
+}
+
 uint64_t machine_used(const struct machine *m, uint8_t relay)
 {
 	ASSERT(relay >= 1 && relay <= m->conf.n);

@@ -131,7 +131,7 @@ struct pbft {
 	uint64_t stable_token, stable_incarnation;	 /* of the own vote; token 0: durable */
 	uint8_t start_state[32];			 /* at executed, when the replica started */
 	bool executing;					 /* PBFT_EXECUTE of executed + 1 is out */
-	struct machine_numbers numbers[AP_REPLICAS_MAX]; /* of bundles executed in this run */
+	struct machine_numbers numbers[AP_REPLICAS_MAX]; /* of bundles executed */
 
 	/* primary */
 	uint64_t next_seq;	/* nothing at or above it was ever proposed here in next_view */
@@ -193,6 +193,10 @@ uint32_t pbft_in_flight(const struct pbft *); /* own proposals not yet committed
 
 /* Gives up the batch that is here, or keeps it aside if the prepared certificate is about it. */
 void pbft_slot_release(struct pbft *, struct pbft_slot *);
+
+/* The highest sequence that the view has work at. What an older view left above it is none: else an
+ * idle replica waits for it to be executed, and leaves its view. */
+void pbft_top_settle(struct pbft *);
 
 /* Puts a batch, with its hold, where none or another one was. */
 void pbft_slot_set_batch(struct pbft *, struct pbft_slot *, const struct pbft_batch *);

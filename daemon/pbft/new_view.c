@@ -151,6 +151,7 @@ void pbft_enter(struct pbft *p)
 	p->executed_ms = p->now;
 	p->revote = true;
 	pbft_watch_clear(p);
+	pbft_top_settle(p);
 	for (uint32_t i = 0; i < p->n_own; i++) {
 		p->own[i].due_ms = p->now; /* to the new primary */
 		p->own[i].tries = 0;

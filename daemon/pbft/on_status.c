@@ -11,6 +11,7 @@ void pbft_on_start(struct pbft *p, const struct pbft_event *ev)
 	p->started = true;
 	p->heartbeat_ms = p->now + p->conf.heartbeat_ms;
 	p->executed_ms = p->now;
+	pbft_top_settle(p);
 	p->voted_ms = p->window.top > p->executed ? p->now : 0;
 	if (p->next_seq <= p->executed)
 		p->next_seq = p->executed + 1;

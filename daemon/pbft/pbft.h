@@ -34,6 +34,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/machine/numbers.h"
 #include "libproto/limits.h"
 #include "libproto/merkle.h" /* ap_sha256_fn */
 
@@ -366,6 +367,9 @@ struct pbft_restore_base {
 	uint8_t stable_state[32];
 };
 int pbft_restore_base(struct pbft *, const struct pbft_restore_base *);
+/* Which bundles of a relay have executed, as the machine knows it at `executed`: an old one that
+ * somebody sends once more is nothing that a primary owes. */
+void pbft_restore_numbers(struct pbft *, uint8_t relay, const struct machine_numbers *);
 /* PBFT_WRITE_PROPOSAL; of the certificate only pre_prepare_sig is read. */
 int pbft_restore_proposal(struct pbft *, const struct pbft_slot_view *, uint8_t replaced[32]);
 /* PBFT_WRITE_PREPARED; of the batch only the digest is read. */

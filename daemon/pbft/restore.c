@@ -27,6 +27,13 @@ int pbft_restore_base(struct pbft *p, const struct pbft_restore_base *base)
 	return 0;
 }
 
+void pbft_restore_numbers(struct pbft *p, uint8_t relay, const struct machine_numbers *numbers)
+{
+	ASSERT(!p->started && pbft_bit(p, relay) != 0);
+	if (!BUG(115))
+		p->numbers[relay - 1] = *numbers;
+}
+
 /* As pbft_slot_release() does; true: a hold is given up. */
 static bool set_aside(struct pbft_slot *slot, uint8_t replaced[32])
 {

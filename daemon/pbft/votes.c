@@ -25,6 +25,8 @@ void pbft_slot_release(struct pbft *p, struct pbft_slot *slot)
 
 void pbft_slot_set_batch(struct pbft *p, struct pbft_slot *slot, const struct pbft_batch *batch)
 {
+	if (slot->seq > p->window.top)
+		p->window.top = slot->seq;
 	if (slot->has_batch) {
 		if (memcmp(slot->batch.digest, batch->digest, 32) == 0) {
 			pbft_drop_batch(p, slot->seq, batch->digest);
@@ -35,8 +37,24 @@ void pbft_slot_set_batch(struct pbft *p, struct pbft_slot *slot, const struct pb
 	slot->has_batch = true;
 	slot->body_durable = false;
 	pbft_batch_copy(&slot->batch, batch);
-	if (slot->seq > p->window.top)
-		p->window.top = slot->seq;
+}
+
+void pbft_top_settle(struct pbft *p)
+{
+	uint64_t top = p->executed;
+
+	if (BUG(114))
+		return;
+	if (p->view_active && p->nv.view == p->view && p->nv.first + p->nv.n > top)
+		top = p->nv.first + p->nv.n;
+	for (uint64_t seq = top + 1; seq <= p->window.top; seq++) {
+		const struct pbft_slot *slot = pbft_window_find(&p->window, seq);
+
+		if (slot != NULL && slot->has_batch &&
+		    (slot->committed || (slot->proposed && slot->view == p->view)))
+			top = seq;
+	}
+	p->window.top = top;
 }
 
 void pbft_slot_wait(struct pbft *p, struct pbft_slot *slot)

@@ -34,6 +34,10 @@ bool oracle_formed(void);
 bool oracle_can_live(void);
 /* Second phase: NULL once all that it demands is reached, else what is missing. */
 const char *oracle_missing(void);
+/* Everything is reached, and nothing is asked any more: from here on nobody leaves the view of a
+ * correct primary. Gives how long that is watched, in ms; 0: it is not the view of one. */
+uint64_t oracle_calm_begin(void);
+void oracle_calm(void);
 /* The end of a run that was good so far. */
 void oracle_end(void);
 uint64_t oracle_batches(void);

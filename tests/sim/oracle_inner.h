@@ -30,6 +30,7 @@ struct model;
 struct oracle {
 	struct truth *log; /* [seq] */
 	size_t n_log, size_log;
+	uint64_t calm_view; /* nobody is to leave it: oracle_calm_begin() */
 	struct seen seen[SIM_NODES];
 	struct map votes;    /* (replica, phase, view, seq): digest: S2 */
 	struct map prepared; /* (view, seq): digest: S4 */

@@ -8,6 +8,8 @@
 
 typedef unsigned long long ull;
 
+enum { CALM_MS = 2500 };
+
 bool oracle_formed(void)
 {
 	for (size_t i = 0; i < sim->n_nodes; i++) {
@@ -56,6 +58,40 @@ const char *oracle_missing(void)
 			missing = "L4: a replica with a wrong clock does not follow";
 	}
 	return missing;
+}
+
+uint64_t oracle_calm_begin(void)
+{
+	uint64_t ms = CALM_MS, view = 0;
+	bool first = true;
+
+	for (size_t i = 0; i < sim->n_nodes; i++) {
+		const struct node *n = &sim->nodes[i];
+		const struct pbft *p;
+
+		if (!node_in_core(n))
+			continue;
+		p = n->run->pbft;
+		if (!p->view_active || (!first && p->view != view) ||
+		    !node_in_core(node_of(pbft_primary(p, p->view))))
+			return 0;
+		view = p->view;
+		first = false;
+		ms = 2 * p->timeout_ms > ms ? 2 * p->timeout_ms : ms;
+	}
+	oracle()->calm_view = view;
+	return ms;
+}
+
+void oracle_calm(void)
+{
+	for (size_t i = 0; i < sim->n_nodes; i++) {
+		const struct node *n = &sim->nodes[i];
+
+		if (node_in_core(n) && n->alive && n->run->pbft->view != oracle()->calm_view)
+			sim_fail("L2: replica %u leaves view %llu, nothing being asked", n->id,
+				 (ull)oracle()->calm_view);
+	}
 }
 
 void oracle_end(void)

@@ -230,10 +230,14 @@ static void on_check(void)
 			node_start(&sim->nodes[i]);
 	if (!plan_is_over())
 		return;
+	if (sim->calm_us != 0)
+		oracle_calm();
 	missing = oracle_missing();
-	if (missing == NULL)
+	if (missing == NULL && sim->calm_us == 0)
+		sim->calm_us = sim->now_us + 1000 * oracle_calm_begin();
+	if (missing == NULL && sim->now_us >= sim->calm_us)
 		sim->done = true;
-	else if (sim->now_us > sim->healed_us + 1000 * sim->o.limit_ms)
+	else if (missing != NULL && sim->now_us > sim->healed_us + 1000 * sim->o.limit_ms)
 		sim_fail("%s", missing);
 }
 

@@ -147,6 +147,7 @@ struct sim {
 	uint64_t now_us, steps, frames;
 	enum sim_phase phase;
 	uint64_t formed_us, healed_us, ended_us;
+	uint64_t calm_us; /* nothing is asked any more until then; 0: not yet */
 	struct agenda agenda;
 	struct node nodes[SIM_NODES];
 	size_t n_nodes;

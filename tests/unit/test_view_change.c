@@ -129,6 +129,16 @@ static void prepare_in(uint8_t from, uint64_t in, uint64_t seq, const struct pbf
 	rig_event(&r, &ev);
 }
 
+static void commit_in(uint8_t from, uint64_t in, uint64_t seq, const struct pbft_batch *b)
+{
+	struct pbft_event ev = {.kind = PBFT_EV_COMMIT, .from = from};
+
+	ev.u.commit.view = in;
+	ev.u.commit.seq = seq;
+	memcpy(ev.u.commit.batch, b->digest, 32);
+	rig_event(&r, &ev);
+}
+
 /* ---- leaving ---- */
 
 static void an_own_bundle_that_is_not_ordered_in_time_makes_it_leave(void **state)
@@ -421,6 +431,31 @@ static void votes_ahead_of_their_new_view_are_used(void **state)
 	assert_int_equal(rig_count(&r, PBFT_SEND_COMMIT), 1);
 }
 
+/* A gap, a batch above it, and a view that takes up neither: nothing is under way then. */
+static void what_an_older_view_left_deposes_nobody(void **state)
+{
+	struct pbft_batch left = rig_batch(&r, 3), b = rig_batch(&r, 1);
+
+	(void)state;
+	rig_pre_prepare(&r, 3, &left);
+	rig_written(&r);
+	for (uint8_t id = 1; id <= 4; id++)
+		change(id, 1);
+	claim(&changes[3], 1, 0, &b);
+	propose_anew(1, &b);
+	new_view(1, quorum, 3);
+	rig_body(&r, 2, 1, &b);
+	prepare_in(4, 1, 1, &b);
+	rig_written(&r);
+	for (uint8_t id = 1; id <= 4; id++)
+		commit_in(id, 1, 1, &b);
+	rig_written(&r);
+	assert_int_equal(r.executed, 1);
+	for (int i = 0; i < 20; i++)
+		rig_timer(&r, TIMEOUT);
+	assert_int_equal(view(), 1);
+}
+
 static void who_lags_is_helped_into_the_view(void **state)
 {
 	(void)state;
@@ -505,6 +540,7 @@ int main(void)
 		WITH(backup, null_batches_fill_gaps_and_execute),
 		WITH(backup, a_certificate_outlives_the_views_after_it),
 		WITH(backup, votes_ahead_of_their_new_view_are_used),
+		WITH(backup, what_an_older_view_left_deposes_nobody),
 		WITH(backup, who_lags_is_helped_into_the_view),
 		cmocka_unit_test_teardown(a_restart_says_the_same_and_votes_in_nothing_below,
 					  teardown),
