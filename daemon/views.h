@@ -15,10 +15,10 @@ enum {
 	VIEWS_CERTIFICATE_MAX =
 		AP_MAX_proposal + 64 + 2 + 2 * (AP_THRESHOLD_MAX - 1) * VIEWS_SIGNER,
 	VIEWS_STABLE_MAX = 2 + (2 * (AP_THRESHOLD_MAX - 1) + 1) * VIEWS_SIGNER,
-	/* 179,720 octets: a full window of certificates */
+	/* 179,723 octets: a full window of certificates */
 	VIEWS_CHANGE_MAX = 8 + 8 + 1 + 8 + 32 + 4 + VIEWS_STABLE_MAX + 4 +
 			   PBFT_WINDOW_MAX * VIEWS_CERTIFICATE_MAX + 64,
-	/* 1,642,193 octets: 2f+1 of those, and a signature for each of the window */
+	/* 1,642,216 octets: 2f+1 of those, and a signature for each of the window */
 	VIEWS_NEW_VIEW_MAX = 8 + 8 + 1 + 8 + 4 +
 			     (2 * (AP_THRESHOLD_MAX - 1) + 1) * (4 + VIEWS_CHANGE_MAX) + 4 +
 			     PBFT_WINDOW_MAX * (32 + 64) + 64,

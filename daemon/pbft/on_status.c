@@ -5,6 +5,8 @@
  */
 #include "daemon/pbft/core.h"
 
+#include <string.h>
+
 void pbft_on_start(struct pbft *p, const struct pbft_event *ev)
 {
 	(void)ev;
@@ -45,9 +47,13 @@ void pbft_on_link(struct pbft *p, const struct pbft_event *ev)
 	peer->help_ms = p->now;
 	pbft_send_status(p, pbft_bit(p, ev->from));
 	pbft_resend_votes(p, p->executed, pbft_bit(p, ev->from));
-	if (ev->from == pbft_primary(p, p->view))
-		for (uint32_t i = 0; i < p->n_own; i++)
-			p->own[i].due_ms = p->now; /* what was on the way is lost */
+	if (ev->from != pbft_primary(p, p->view))
+		return;
+	/* what was on the way is lost */
+	for (uint32_t i = 0; i < p->n_own; i++)
+		p->own[i].due_ms = p->now;
+	for (uint8_t i = 0; i < p->conf.n; i++)
+		memset(&p->peers[i].handed, 0, sizeof(p->peers[i].handed));
 }
 
 void pbft_on_status(struct pbft *p, const struct pbft_event *ev)

@@ -36,6 +36,7 @@ bool oracle_can_live(void);
 const char *oracle_missing(void);
 /* Everything is reached, and nothing is asked any more: from here on nobody leaves the view of a
  * correct primary. Gives how long that is watched, in ms; 0: it is not the view of one. */
+bool oracle_is_watching(void); /* somebody waits for a bundle of others: not yet */
 uint64_t oracle_calm_begin(void);
 void oracle_calm(void);
 /* The end of a run that was good so far. */

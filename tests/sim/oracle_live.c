@@ -60,6 +60,22 @@ const char *oracle_missing(void)
 	return missing;
 }
 
+/* What was handed to a primary before the faults ended may have got lost on the way: then that
+ * view ends yet. */
+bool oracle_is_watching(void)
+{
+	for (size_t i = 0; i < sim->n_nodes; i++) {
+		const struct node *n = &sim->nodes[i];
+
+		if (!node_in_core(n))
+			continue;
+		for (uint8_t id = 0; id < sim->o.n; id++)
+			if (n->run->pbft->peers[id].n_watched > 0)
+				return true;
+	}
+	return false;
+}
+
 uint64_t oracle_calm_begin(void)
 {
 	uint64_t ms = CALM_MS, view = 0;

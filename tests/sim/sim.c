@@ -233,6 +233,9 @@ static void on_check(void)
 	if (sim->calm_us != 0)
 		oracle_calm();
 	missing = oracle_missing();
+	if (missing == NULL && sim->calm_us == 0 && oracle_is_watching() &&
+	    sim->now_us < sim->healed_us + 1000 * sim->o.limit_ms)
+		return;
 	if (missing == NULL && sim->calm_us == 0)
 		sim->calm_us = sim->now_us + 1000 * oracle_calm_begin();
 	if (missing == NULL && sim->now_us >= sim->calm_us)

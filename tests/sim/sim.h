@@ -12,7 +12,7 @@
  *
  * The stand-ins have the names of the real functions, or are put before them by the linker (--wrap,
  * wrap.mk), so everything else is the object that agreed links. oracle*.c looks at every step:
- * scenarios.md's invariants S1 to S18, and L1 to L8 in the second phase.
+ * the numbered invariants S1 to S18, and L1 to L8 in the second phase.
  *
  * A run ends the first time that something is wrong: sim_fail().
  */
