@@ -1,5 +1,5 @@
 /*
- * What must never happen, looked for at every step of a run (scenarios.md, S1 to S18), and what must
+ * What must never happen, looked for at every step of a run (S1 to S18), and what must
  * happen in its second phase (L1 to L8). The oracle sees every frame, write and execution.
  */
 #ifndef SIM_ORACLE_H
