@@ -72,8 +72,9 @@ INTEGER(u32, UINT32_MAX)
 INTEGER(u40, AP_U40_MAX)
 INTEGER(u64, UINT64_MAX)
 
+/* not all of them are in a message */
 #define FIXED(name, size)                                                                          \
-	static inline void mut_##name(ap_##name *it, struct mutation *m)                           \
+	__attribute__((unused)) static void mut_##name(ap_##name *it, struct mutation *m)          \
 	{                                                                                          \
 		if (is_due(m))                                                                     \
 			octets(m, it->octets, size);                                               \

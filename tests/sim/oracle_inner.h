@@ -10,6 +10,7 @@
 struct truth { /* of a sequence: as executed first by a correct replica */
 	uint8_t batch[32], running[32], root[32], state[32];
 	uint64_t time_ms, result; /* hash over all that follows from it */
+	uint64_t view;		  /* it was committed in, or below it */
 	uint16_t leaves;
 	bool has_state;
 };

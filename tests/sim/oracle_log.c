@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/pbft/core.h"
 #include "libproto/crypto.h"
 #include "libproto/digest.h"
 #include "tests/sim/oracle_inner.h"
@@ -119,13 +120,14 @@ static void check_bundle(const struct machine_bundle *b, bool executed)
 
 /* ---- the log ---- */
 
-static void note_first(const struct machine *m, const struct machine_batch *batch,
+static void note_first(const struct node *n, const struct machine *m, const struct machine_batch *batch,
 		       const struct machine_result *r, struct truth *t)
 {
 	struct oracle *o = oracle();
 	const struct machine_key *key = machine_key(m);
 
 	o->n_log = batch->seq;
+	t->view = n->run->pbft->view;
 	memcpy(t->batch, batch->digest, 32);
 	memcpy(t->running, r->running, 32);
 	memcpy(t->root, r->root, 32);
@@ -183,6 +185,6 @@ void oracle_applied(struct node *n, const struct machine *m, const struct machin
 		check_again(n, m, batch, r, t);
 		return;
 	}
-	note_first(m, batch, r, t);
+	note_first(n, m, batch, r, t);
 	model_apply(o->model, m, batch, r, was_live);
 }
