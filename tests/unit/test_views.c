@@ -21,7 +21,7 @@ static struct views *views;
 
 /* A certificate of the test's own making. */
 struct signer {
-	uint16_t who;
+	uint16_t who, ghosts; /* ghosts: bits with nothing behind them */
 	uint64_t incarnation[16];
 	uint8_t sig[16][64];
 };
@@ -33,7 +33,7 @@ struct certificate {
 struct change {
 	uint64_t view, stable;
 	uint8_t replica, state[32];
-	bool has_signers;
+	bool has_signers, has_tail;
 	struct signer checkpoints;
 	size_t n;
 	struct certificate cert[PBFT_WINDOW_MAX + 1];
@@ -126,7 +126,9 @@ static void good(uint8_t replica, uint64_t stable, size_t n)
 
 static void put_signers(struct ap_writer *w, const struct signer *s)
 {
-	ap_u16_put(w, &s->who);
+	uint16_t bits = (uint16_t)(s->who | s->ghosts);
+
+	ap_u16_put(w, &bits);
 	for (size_t i = 0; i < 16; i++)
 		if ((s->who >> i & 1) != 0) {
 			ap_u64_put(w, &s->incarnation[i]);
@@ -158,6 +160,8 @@ static void encode(void)
 	ap_writer_init(&w, signers, sizeof(signers));
 	if (change.has_signers)
 		put_signers(&w, &change.checkpoints);
+	if (change.has_tail)
+		ap_octets_put(&w, change.state, 1);
 	says.stable_signers = ap_writer_bytes(&w);
 	ap_writer_init(&w, certs, sizeof(certs));
 	for (size_t i = 0; i < change.n; i++) {
@@ -348,6 +352,8 @@ static void a_certificate_has_2f_backups(void **state)
 	c->prepares.who &= (uint16_t)(c->prepares.who - 1);
 	prepare_by(c, 8);
 	assert_refused("view-change: a certificate does not decode");
+	c->prepares.ghosts = 1u << 7; /* beside those that it takes */
+	assert_refused("view-change: a certificate does not decode");
 }
 
 static void its_proposal_is_of_the_primary_of_its_view(void **state)
@@ -447,6 +453,8 @@ static void a_stable_checkpoint_has_2f_plus_1_signers(void **state)
 	checkpoint_by(7);
 	assert_refused(few);
 	change.has_signers = false;
+	assert_refused(few);
+	change.has_tail = true;
 	assert_refused(few);
 	change.state[0] ^= 1;
 	assert_refused("view-change: bad signature of a checkpoint");
