@@ -36,6 +36,8 @@ void fasthash_add(struct fasthash *h, const void *octets, size_t len)
 	uint64_t word;
 
 	h->len += len;
+	if (len == 0)
+		return;
 	if (have > 0) {
 		size_t n = len < 8 - have ? len : 8 - have;
 
