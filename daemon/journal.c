@@ -144,7 +144,7 @@ static int take_memory(struct journal *j, struct disk_error *why)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		j->buffers[i].octets = malloc(j->options.buffer_size);
+		j->buffers[i].octets = malloc(j->options.buffer_size + JOURNAL_PAGE);
 		if (j->buffers[i].octets == NULL)
 			return disk_fail(why, "cannot open", j->dir, ENOMEM);
 	}
