@@ -95,8 +95,9 @@ struct pbft {
 	struct machine_numbers numbers[AP_REPLICAS_MAX]; /* of bundles executed in this run */
 
 	/* primary */
-	uint64_t next_seq;	/* nothing at or above it was ever proposed here */
-	uint64_t time_proposed; /* highest */
+	uint64_t next_seq;	    /* nothing at or above it was ever proposed here */
+	uint64_t time_proposed;	    /* highest */
+	uint32_t proposed_requests; /* in the batch proposed last */
 	struct pbft_queue queue;
 
 	uint32_t n_own;
