@@ -13,9 +13,9 @@
 #include "libproto/proof.h"
 
 enum {
-	SNAPSHOTS = 4,       /* checkpoints executed and not yet stable and merged */
-	MERGES_UNSIGNED = 2, /* a block without signature is dropped after so many merges: its outcomes are signed
-	                      * in a later batch when asked for */
+	SNAPSHOTS = 4,	     /* checkpoints executed and not yet stable and merged */
+	MERGES_UNSIGNED = 2, /* a block without signature is dropped after so many merges: its
+			      * outcomes are signed in a later batch when asked for */
 	TABLE_FIRST = 1024,
 };
 
@@ -25,12 +25,19 @@ struct snapshot {
 	size_t len;
 };
 
+/* The hash stands beside the pointer: a probe touches no entry but the one that it is looking for.
+ */
+struct slot {
+	uint64_t hash;
+	struct entry *entry; /* NULL: free */
+};
+
 struct index {
 	struct index_conf conf;
 	struct merge *merge;
 	char error[DISK_ERROR_MAX];
 	/* entries by id: open addressing, linear probing, at most half full */
-	struct entry **table;
+	struct slot *table;
 	size_t table_size, table_used;
 	uint8_t table_key[16];
 	/* blocks in the order of their sequences */
@@ -60,7 +67,7 @@ const char *index_error(const struct index *x)
 /* ---- table of entries ---- */
 
 /* Ids end in a SHA-256; with a secret multiplied in, nobody can choose ids that fall together. */
-static size_t slot_of(const struct index *x, const uint8_t id[AP_ID_LEN])
+static uint64_t hash_of(const struct index *x, const uint8_t id[AP_ID_LEN])
 {
 	uint64_t a, b, k[2];
 
@@ -69,39 +76,42 @@ static size_t slot_of(const struct index *x, const uint8_t id[AP_ID_LEN])
 	memcpy(k, x->table_key, 16);
 	a = (a ^ k[0]) * (k[1] | 1);
 	b = (b ^ k[1]) * (k[0] | 1);
-	return (size_t)(a ^ a >> 32 ^ b >> 29) & (x->table_size - 1);
+	return a ^ a >> 32 ^ b >> 29;
 }
 
 static struct entry *table_find(const struct index *x, const uint8_t id[AP_ID_LEN])
 {
-	for (size_t i = slot_of(x, id); x->table[i] != NULL; i = (i + 1) & (x->table_size - 1)) {
-		if (memcmp(x->table[i]->id, id, AP_ID_LEN) == 0)
-			return x->table[i];
+	uint64_t hash = hash_of(x, id);
+	size_t mask = x->table_size - 1;
+
+	for (size_t i = hash & mask; x->table[i].entry != NULL; i = (i + 1) & mask) {
+		if (x->table[i].hash == hash && memcmp(x->table[i].entry->id, id, AP_ID_LEN) == 0)
+			return x->table[i].entry;
 	}
 	return NULL;
 }
 
-static void table_place(struct index *x, struct entry *e)
+static void table_place(struct index *x, struct slot slot)
 {
-	size_t i = slot_of(x, e->id);
+	size_t mask = x->table_size - 1, i = slot.hash & mask;
 
-	while (x->table[i] != NULL)
-		i = (i + 1) & (x->table_size - 1);
-	x->table[i] = e;
+	while (x->table[i].entry != NULL)
+		i = (i + 1) & mask;
+	x->table[i] = slot;
 }
 
 static bool table_grow(struct index *x)
 {
-	struct entry **old = x->table;
+	struct slot *old = x->table;
 	size_t old_size = x->table_size;
-	struct entry **table = calloc(old_size * 2, sizeof(struct entry *));
+	struct slot *table = calloc(old_size * 2, sizeof(*table));
 
 	if (table == NULL)
 		return false;
 	x->table = table;
 	x->table_size = old_size * 2;
 	for (size_t i = 0; i < old_size; i++) {
-		if (old[i] != NULL)
+		if (old[i].entry != NULL)
 			table_place(x, old[i]);
 	}
 	free(old);
@@ -112,7 +122,7 @@ static bool table_add(struct index *x, struct entry *e)
 {
 	if (x->table_used * 2 >= x->table_size && !table_grow(x))
 		return false;
-	table_place(x, e);
+	table_place(x, (struct slot){hash_of(x, e->id), e});
 	x->table_used++;
 	return true;
 }
@@ -120,19 +130,19 @@ static bool table_add(struct index *x, struct entry *e)
 /* Removal closes the gap, so that probing never meets a grave. */
 static void table_remove(struct index *x, const struct entry *e)
 {
-	size_t mask = x->table_size - 1, i = slot_of(x, e->id);
+	size_t mask = x->table_size - 1, i = hash_of(x, e->id) & mask;
 
-	while (x->table[i] != e)
+	while (x->table[i].entry != e)
 		i = (i + 1) & mask;
-	for (size_t j = (i + 1) & mask; x->table[j] != NULL; j = (j + 1) & mask) {
-		size_t home = slot_of(x, x->table[j]->id);
+	for (size_t j = (i + 1) & mask; x->table[j].entry != NULL; j = (j + 1) & mask) {
+		size_t home = x->table[j].hash & mask;
 
 		if (((j - home) & mask) >= ((j - i) & mask)) {
 			x->table[i] = x->table[j];
 			i = j;
 		}
 	}
-	x->table[i] = NULL;
+	x->table[i] = (struct slot){0};
 	x->table_used--;
 }
 
@@ -349,7 +359,8 @@ void index_end(struct index *x, const struct machine_result *r)
 	if (r->sign != MACHINE_SIGN_NOTHING) {
 		b = blocks_room(x) ? block_new(x, r) : NULL;
 		if (b == NULL) {
-			fail(x, "out of memory for a batch: give this replica more, and start it again");
+			fail(x, "out of memory for a batch: give this replica more, and start it "
+				"again");
 		} else {
 			x->blocks[x->n_blocks++] = b;
 			for (size_t i = 0; i < r->n_entries; i++) {
@@ -379,6 +390,8 @@ static enum index_found answer_merged(struct index *x, const uint8_t id[AP_ID_LE
 	if (merged.block == 0 || merge_find_block(x->merge, merged.block, &b) != 1 || !b.has_sig)
 		return INDEX_UNSIGNED;
 	memset(&out->proof, 0, sizeof(out->proof));
+	if (merge_find_path(x->merge, &merged, b.statement.count, &out->proof.path) != 1)
+		return INDEX_UNSIGNED;
 	out->outcome = merged.outcome;
 	if (merged.outcome.value.len > 0)
 		memcpy(x->value, merged.outcome.value.data, merged.outcome.value.len);
@@ -388,7 +401,6 @@ static enum index_found answer_merged(struct index *x, const uint8_t id[AP_ID_LE
 	out->proof.time = b.statement.time_ms;
 	out->proof.count = (uint16_t)b.statement.count;
 	out->proof.index = merged.leaf;
-	out->proof.path = merged.path;
 	memcpy(out->proof.running.octets, b.statement.running, 32);
 	memcpy(out->proof.sig.octets, b.sig, 64);
 	return INDEX_SIGNED;
@@ -458,6 +470,7 @@ static size_t job_blocks(const struct index *x, struct merge_job *job)
 		job->blocks[n].seq = b->pub.seq;
 		job->blocks[n].block = b;
 		job->blocks[n].has_sig = b->pub.has_sig;
+		job->blocks[n].is_first = b->merges == 0;
 		memcpy(job->blocks[n].sig, b->pub.sig, 64);
 		n++;
 	}
@@ -469,7 +482,7 @@ static size_t job_items(const struct index *x, struct merge_job *job)
 	size_t n = 0;
 
 	for (size_t i = 0; i < x->table_size; i++) {
-		const struct entry *e = x->table[i];
+		const struct entry *e = x->table[i].entry;
 
 		if (e == NULL || e->sequence > job->seq)
 			continue;
@@ -540,8 +553,8 @@ static bool job_has_sig(const struct merge_job *job, uint64_t seq)
 	return low < job->n_blocks && job->blocks[low].seq == seq && job->blocks[low].has_sig;
 }
 
-/* LMDB has its signature, or it has been waited for long enough. One that came while the merge ran goes with the
- * next. */
+/* LMDB has its signature, or it has been waited for long enough. One that came while the merge ran
+ * goes with the next. */
 static bool is_settled(const struct merge_job *job, const struct block *b)
 {
 	return job_has_sig(job, b->pub.seq) || (!b->pub.has_sig && b->merges >= MERGES_UNSIGNED);
@@ -630,7 +643,7 @@ int index_open(struct index **out, const struct index_conf *conf, struct disk_er
 		return disk_say(why, DISK_ESYSTEM, "out of memory while opening the store");
 	x->conf = *conf;
 	x->table_size = TABLE_FIRST;
-	x->table = calloc(TABLE_FIRST, sizeof(struct entry *));
+	x->table = calloc(TABLE_FIRST, sizeof(*x->table));
 	if (x->table == NULL || ap_random(x->table_key, sizeof(x->table_key)) != 0) {
 		index_close(x);
 		return disk_say(why, DISK_ESYSTEM, "out of memory while opening the store");
@@ -652,7 +665,7 @@ void index_close(struct index *x)
 		return;
 	merge_close(x->merge);
 	for (size_t i = 0; x->table != NULL && i < x->table_size; i++)
-		free(x->table[i]);
+		free(x->table[i].entry);
 	for (size_t i = 0; i < x->n_blocks; i++)
 		block_free(x->blocks[i]);
 	for (size_t i = 0; i < SNAPSHOTS; i++)
@@ -672,7 +685,6 @@ uint64_t index_merged(const struct index *x, const uint8_t **snapshot, size_t *l
 
 void index_info(const struct index *x, struct index_info *info)
 {
-	*info = (struct index_info){.merged_seq = x->merged_seq,
-				    .in_memory = x->table_used,
-				    .blocks = x->n_blocks};
+	*info = (struct index_info){
+		.merged_seq = x->merged_seq, .in_memory = x->table_used, .blocks = x->n_blocks};
 }

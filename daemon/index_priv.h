@@ -36,6 +36,7 @@ struct merge_block {
 	uint64_t seq;
 	const struct block *block;
 	bool has_sig;
+	bool is_first; /* not merged before */
 	uint8_t sig[64];
 };
 struct merge_job {
@@ -71,7 +72,6 @@ struct merged_outcome {
 	uint64_t block; /* 0: no leaf of it is known */
 	uint16_t leaf;
 	ap_outcome outcome; /* borrows until merge_read_end() */
-	ap_path path;
 };
 struct merged_block {
 	struct ap_statement statement;
@@ -81,6 +81,8 @@ struct merged_block {
 /* 1 found, 0 not, -1 damaged or failed: merge_error() says. */
 int merge_find(struct merge *, const uint8_t id[AP_ID_LEN], struct merged_outcome *out);
 int merge_find_block(struct merge *, uint64_t seq, struct merged_block *out);
+/* Its leaf's way to the root of its block, which has n_leaves. */
+int merge_find_path(struct merge *, const struct merged_outcome *, size_t n_leaves, ap_path *path);
 /* The snapshot: 1, 0 none, -1 damaged. Copied, the caller frees it. */
 int merge_snapshot(struct merge *, uint64_t *seq, uint8_t **octets, size_t *len);
 

@@ -144,7 +144,7 @@ static int take_memory(struct journal *j, struct disk_error *why)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		j->buffers[i].octets = malloc(j->options.buffer_size);
+		j->buffers[i].octets = malloc(j->options.buffer_size + JOURNAL_PAGE);
 		if (j->buffers[i].octets == NULL)
 			return disk_fail(why, "cannot open", j->dir, ENOMEM);
 	}
@@ -311,6 +311,7 @@ static int append(struct journal *j, uint8_t type, uint64_t seq, const struct io
 {
 	struct journal_buffer *b;
 	size_t length = 0, size, i;
+	bool wake_writer = false, wake_keeper = false;
 	int r = DISK_EAGAIN;
 
 	if (type == 0 || type > JOURNAL_TYPE_MAX || n_parts > JOURNAL_PARTS_MAX || !j->has_threads)
@@ -335,13 +336,16 @@ static int append(struct journal *j, uint8_t type, uint64_t seq, const struct io
 			b->first_token = *token;
 		copy_record(b->octets + b->used, type, seq, (uint32_t)length, size, parts, n_parts);
 		b->used += size;
+		wake_writer = j->is_parked || (is_urgent && !b->is_urgent);
+		wake_keeper = !j->has_next && journal_is_past_quarter(j);
 		b->is_urgent = b->is_urgent || is_urgent;
-		if (is_urgent || j->is_parked)
-			(void)pthread_cond_signal(&j->work);
-		if (!j->has_next && journal_is_past_quarter(j))
-			(void)pthread_cond_signal(&j->keep);
 	}
 	(void)pthread_mutex_unlock(&j->lock);
+	/* behind the unlock: who is woken wants the lock first of all */
+	if (wake_writer)
+		(void)pthread_cond_signal(&j->work);
+	if (wake_keeper)
+		(void)pthread_cond_signal(&j->keep);
 	return r;
 }
 

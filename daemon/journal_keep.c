@@ -14,27 +14,61 @@
 #include <unistd.h>
 
 #define ZEROS	 (1u << 20) /* octets written at once */
+#define ALIGNED	 4096	    /* what O_DIRECT asks for, at most */
 #define RETRY_MS 1000u
 
-/* Zeros are really written: into blocks that are only reserved, each later write would change
- * metadata, and every fdatasync would cost a second flush. */
-static int write_zeros(struct journal *j, int fd, uint32_t size, const char *path,
-		       struct disk_error *why)
+/* False: it could not be done so, and has to be done through the page cache. */
+static bool write_past_cache(struct journal *j, const uint8_t *zeros, uint32_t size,
+			     const char *path)
 {
-	uint8_t *zeros = calloc(1, ZEROS);
+	int fd = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	uint32_t at = 0;
+
+	if (fd < 0)
+		return false;
+	while (at < size && !atomic_load(&j->is_stopping)) {
+		uint32_t n = size - at < ZEROS ? size - at : ZEROS;
+
+		if (j->ops.pwrite(fd, zeros, n, (off_t)at) != (ssize_t)n)
+			break;
+		at += n;
+	}
+	(void)close(fd);
+	return at == size;
+}
+
+static int write_through_cache(struct journal *j, int fd, const uint8_t *zeros, uint32_t size,
+			       const char *path, struct disk_error *why)
+{
 	uint32_t at = 0;
 	int r = 0;
 
-	if (zeros == NULL)
-		return disk_fail(why, "cannot prepare", path, ENOMEM);
 	while (r == 0 && at < size && !atomic_load(&j->is_stopping)) {
 		uint32_t n = size - at < ZEROS ? size - at : ZEROS;
 
 		r = journal_put(j, fd, zeros, n, at, path, why);
 		at += n;
 	}
+	return r;
+}
+
+/* Zeros are really written: into blocks that are only reserved, each later write would change
+ * metadata, and every fdatasync would cost a second flush. They go past the page cache, where the
+ * file system can do that: nobody reads them, and the writer only writes whole pages where there is
+ * nothing yet. */
+static int write_zeros(struct journal *j, int fd, uint32_t size, const char *path,
+		       struct disk_error *why)
+{
+	uint8_t *zeros = aligned_alloc(ALIGNED, ZEROS);
+	int r = 0;
+
+	if (zeros == NULL)
+		return disk_fail(why, "cannot prepare", path, ENOMEM);
+	memset(zeros, 0, ZEROS);
+	if (!write_past_cache(j, zeros, size, path))
+		r = write_through_cache(j, fd, zeros, size, path, why);
 	free(zeros);
-	return r != 0 || at < size ? r : journal_sync(j, fd, path, why);
+	return r != 0 || atomic_load(&j->is_stopping) ? r : journal_sync(j, fd, path, why);
 }
 
 /* Makes journal-next: 0, or DISK_ENOROOM, DISK_EAGAIN (the journal is being closed), or a failure;

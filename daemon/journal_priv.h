@@ -14,6 +14,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define JOURNAL_PAGE                                                                               \
+	4096		/* octets of a page of the cache; a buffer has so many more than it holds */
 #define JOURNAL_NAME 32 /* octets for a file name in the directory, with '/' and NUL */
 
 struct journal_segment {

@@ -191,6 +191,21 @@ static uint64_t count_records(const uint8_t *octets, size_t n)
 	return count;
 }
 
+/* Zeros behind the last group, up to the end of its page: the kernel then need not read a page that
+ * it has not cached, to change a part of it. Returns how many. */
+static size_t fill_page(const struct journal *j, struct journal_buffer *b, size_t end, size_t n)
+{
+	size_t used = (j->at + n) % JOURNAL_PAGE;
+	size_t fill = used == 0 ? 0 : JOURNAL_PAGE - used;
+
+	if (end < b->used) /* the next group stands there; this one fills the segment */
+		return 0;
+	if (fill > j->size - j->at - n)
+		fill = j->size - j->at - n;
+	memset(b->octets + end, 0, fill);
+	return fill;
+}
+
 static int write_buffer(struct journal *j, struct journal_buffer *b, struct disk_error *why)
 {
 	char path[DISK_PATH_MAX];
@@ -207,7 +222,8 @@ static int write_buffer(struct journal *j, struct journal_buffer *b, struct disk
 			continue;
 		}
 		journal_path(j, j->current, path);
-		r = journal_put(j, j->fd, b->octets + from, n, j->at, path, why);
+		r = journal_put(j, j->fd, b->octets + from, n + fill_page(j, b, from + n, n), j->at,
+				path, why);
 		if (r == 0)
 			r = journal_sync(j, j->fd, path, why);
 		if (r != 0)

@@ -1,14 +1,9 @@
 /*
  * The index's side of LMDB: what is merged, how it is read back, and the thread that does the
- * merging, so that the event loop waits for no disk. Tables:
+ * merging, so that the event loop waits for no disk. merge_format.h has the tables.
  *
- *   index     id (37)          u64 seq, u16 place: where in leaves
- *   leaves    u64 seq, u16 place   u8 relay, u8 proven, outcome, path        (protocol.def's
- * encodings) blocks    u64 seq      the statement's fields, u8 signed, sig meta      "snapshot" u64
- * seq, the machine's octets after it
- *
- * One transaction a checkpoint: outcomes, blocks and snapshot are of one sequence, whatever a crash
- * leaves.
+ * One transaction a checkpoint: outcomes, trees, blocks and snapshot are of one sequence, whatever
+ * a crash leaves.
  */
 #include "config.h"
 
@@ -20,24 +15,19 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "daemon/index_priv.h"
-#include "libproto/merkle.h"
+#include "daemon/merge_format.h"
 
 /* What is large lies under its sequence, so it is written once, at the end; only the small entries
- * by id touch pages all over the table. `place` is the leaf in the block, or, of an outcome whose
- * leaf is not known yet, its first leaf with the top bit set. */
-enum table { INDEX, LEAVES, BLOCKS, META, TABLES };
+ * by id touch pages all over the table. */
+enum table { INDEX, LEAVES, TREES, BLOCKS, META, TABLES };
 static const struct kv_table tables[TABLES] = {[INDEX] = {"index", AP_ID_LEN},
-					       [LEAVES] = {"leaves", 10},
+					       [LEAVES] = {"leaves", MERGE_PLACE},
+					       [TREES] = {"trees", MERGE_PLACE},
 					       [BLOCKS] = {"blocks", 8},
 					       [META] = {"meta", 0}};
 static const char SNAPSHOT_KEY[] = "snapshot";
 
 enum {
-	UNPROVEN = 0x8000,
-	PLACE = 8 + 2,
-	LEAF_VALUE_MAX = 1 + 1 + AP_MAX_outcome + AP_MAX_path,
-	BLOCK_VALUE = 4 + 8 + 8 + 4 + 32 + 32 + 1 + 64,
 	PURGE_MAX = 20000, /* outcomes forgotten in one merge, beside twice what it brings: the rest
 			      goes with the next */
 };
@@ -87,82 +77,31 @@ static void fail(struct merge *m, const char *what)
 			what);
 }
 
-/* ---- encodings ---- */
-
-static void place_key(uint8_t out[PLACE], uint64_t seq, uint16_t place)
-{
-	disk_put64(out, seq);
-	out[8] = (uint8_t)(place >> 8);
-	out[9] = (uint8_t)place;
-}
-
-static size_t leaf_value(uint8_t out[LEAF_VALUE_MAX], const struct merge_item *item)
-{
-	const struct entry *e = item->entry;
-	ap_path path = {0};
-	uint8_t proven = item->block != NULL && ap_merkle_path(&path, item->block->nodes,
-							       item->block->pub.count, item->leaf);
-	struct ap_writer w;
-
-	ap_writer_init(&w, out, LEAF_VALUE_MAX);
-	ap_u8_put(&w, &e->relay);
-	ap_u8_put(&w, &proven);
-	ap_outcome_put(&w, &e->outcome);
-	ap_path_put(&w, &path);
-	return ap_writer_len(&w);
-}
-
-static size_t block_value(uint8_t out[BLOCK_VALUE], const struct merge_block *b)
-{
-	const struct ap_statement *s = &b->block->pub.statement;
-	uint8_t is_signed = b->has_sig;
-	struct ap_writer w;
-
-	ap_writer_init(&w, out, BLOCK_VALUE);
-	ap_u32_put(&w, &s->epoch);
-	ap_u64_put(&w, &s->seq);
-	ap_u64_put(&w, &s->time_ms);
-	ap_u32_put(&w, &s->count);
-	ap_octets_put(&w, s->root, 32);
-	ap_octets_put(&w, s->running, 32);
-	ap_u8_put(&w, &is_signed);
-	ap_octets_put(&w, b->sig, 64);
-	return ap_writer_len(&w);
-}
-
-static bool block_parse(struct kv_span value, struct merged_block *out)
-{
-	struct ap_reader r;
-	uint8_t is_signed;
-
-	memset(out, 0, sizeof(*out));
-	ap_reader_init(&r, value.at, value.n);
-	ap_u32_get(&r, &out->statement.epoch);
-	ap_u64_get(&r, &out->statement.seq);
-	ap_u64_get(&r, &out->statement.time_ms);
-	ap_u32_get(&r, &out->statement.count);
-	ap_octets_get(&r, out->statement.root, 32);
-	ap_octets_get(&r, out->statement.running, 32);
-	ap_u8_get(&r, &is_signed);
-	ap_octets_get(&r, out->sig, 64);
-	out->has_sig = is_signed == 1;
-	return ap_reader_done(&r);
-}
-
 /* ---- one merge, in the thread ---- */
+
+/* Items in the order of a table's keys. The key's first octets stand beside each, so that sorting
+ * hardly ever looks at the items, which lie all over memory. */
+struct order {
+	uint64_t key;
+	const struct merge_item *item;
+};
 
 static int by_id(const void *a, const void *b)
 {
-	const struct merge_item *x = a, *y = b;
+	const struct order *x = a, *y = b;
 
-	return memcmp(x->entry->id, y->entry->id, AP_ID_LEN);
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return memcmp(x->item->entry->id, y->item->entry->id, AP_ID_LEN);
 }
 
 static int by_place(const void *a, const void *b)
 {
-	const struct merge_item *x = a, *y = b;
+	const struct order *x = a, *y = b;
 
-	return memcmp(x->place, y->place, PLACE);
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return memcmp(x->item->place, y->item->place, MERGE_PLACE);
 }
 
 /* Where each item goes; those that LMDB has already, with nothing new to say, fall out. */
@@ -174,10 +113,10 @@ static void places(struct merge_job *job)
 		struct merge_item *item = &job->items[i];
 
 		if (item->block != NULL)
-			place_key(item->place, item->block->pub.seq, item->leaf);
+			merge_place(item->place, item->block->pub.seq, item->leaf);
 		else if (!item->entry->merged)
-			place_key(item->place, item->entry->sequence,
-				  (uint16_t)(UNPROVEN | item->entry->first));
+			merge_place(item->place, item->entry->sequence,
+				    (uint16_t)(MERGE_UNPROVEN | item->entry->first));
 		else
 			continue;
 		job->items[n++] = *item;
@@ -185,25 +124,74 @@ static void places(struct merge_job *job)
 	job->n_items = n;
 }
 
-static void put_leaves(struct kv_txn *txn, struct merge_job *job)
+static void put_leaves(struct kv_txn *txn, const struct merge_job *job, struct order *order)
 {
-	uint8_t value[LEAF_VALUE_MAX];
+	uint8_t value[MERGE_LEAF_MAX];
 
-	qsort(job->items, job->n_items, sizeof(job->items[0]), by_place);
+	/* octets 2 to 9 of a place: 48 bits of the sequence, and the leaf */
+	for (size_t i = 0; i < job->n_items; i++)
+		order[i] = (struct order){disk_get64(job->items[i].place + 2), &job->items[i]};
+	qsort(order, job->n_items, sizeof(order[0]), by_place);
 	for (size_t i = 0; i < job->n_items; i++) {
-		size_t n = leaf_value(value, &job->items[i]);
+		size_t n = merge_leaf_put(value, order[i].item);
 
-		kv_put(txn, LEAVES, (struct kv_span){job->items[i].place, PLACE},
+		kv_put(txn, LEAVES, (struct kv_span){order[i].item->place, MERGE_PLACE},
 		       (struct kv_span){value, n});
 	}
 }
 
-static void put_index(struct kv_txn *txn, struct merge_job *job)
+static void put_index(struct kv_txn *txn, const struct merge_job *job, struct order *order)
 {
-	qsort(job->items, job->n_items, sizeof(job->items[0]), by_id);
 	for (size_t i = 0; i < job->n_items; i++)
-		kv_put(txn, INDEX, (struct kv_span){job->items[i].entry->id, AP_ID_LEN},
-		       (struct kv_span){job->items[i].place, PLACE});
+		order[i] = (struct order){disk_get64(job->items[i].entry->id), &job->items[i]};
+	qsort(order, job->n_items, sizeof(order[0]), by_id);
+	for (size_t i = 0; i < job->n_items; i++)
+		kv_put(txn, INDEX, (struct kv_span){order[i].item->entry->id, AP_ID_LEN},
+		       (struct kv_span){order[i].item->place, MERGE_PLACE});
+}
+
+static void put_group(struct kv_txn *txn, const struct block *b, uint16_t group)
+{
+	uint8_t key[MERGE_PLACE], value[MERGE_TREE_MAX];
+	size_t n = merge_tree_put(value, b->nodes, b->pub.count, group);
+
+	merge_place(key, b->pub.seq, group);
+	if (n > 0)
+		kv_put(txn, TREES, (struct kv_span){key, MERGE_PLACE}, (struct kv_span){value, n});
+}
+
+/* Once for each block: it may have to wait for its signature through another merge. */
+static void put_tree(struct kv_txn *txn, const struct merge_block *b)
+{
+	if (!b->is_first || b->block->pub.count < 2)
+		return;
+	for (uint16_t group = 0; group * 32 < b->block->pub.count; group++)
+		put_group(txn, b->block, group);
+	put_group(txn, b->block, MERGE_TREE_TOP);
+}
+
+static void put_block(struct kv_txn *txn, const struct merge_block *b)
+{
+	uint8_t value[MERGE_BLOCK], key[8];
+	size_t n = merge_block_put(value, b);
+
+	disk_put64(key, b->seq);
+	kv_put(txn, BLOCKS, (struct kv_span){key, 8}, (struct kv_span){value, n});
+	put_tree(txn, b);
+}
+
+static int put_snapshot(struct kv_txn *txn, const struct merge_job *job)
+{
+	uint8_t *value = malloc(8 + job->snapshot_len);
+
+	if (value == NULL)
+		return DISK_EAGAIN;
+	disk_put64(value, job->seq);
+	memcpy(value + 8, job->snapshot, job->snapshot_len);
+	kv_put(txn, META, (struct kv_span){SNAPSHOT_KEY, sizeof(SNAPSHOT_KEY) - 1},
+	       (struct kv_span){value, 8 + job->snapshot_len});
+	free(value);
+	return 0;
 }
 
 /* More than a merge brings, so that the store does not grow with what is forgotten. */
@@ -234,7 +222,7 @@ static int old_block(void *arg, struct kv_span key, struct kv_span value)
 	struct merged_block b;
 
 	(void)key;
-	if (!block_parse(value, &b) || b.statement.time_ms >= old->before_ms)
+	if (!merge_block_get(value, &b) || b.statement.time_ms >= old->before_ms)
 		return 1;
 	old->last = b.statement.seq;
 	return 0;
@@ -245,7 +233,7 @@ static int old_block(void *arg, struct kv_span key, struct kv_span value)
 static void purge_blocks(struct kv_txn *txn, const struct merge_job *job)
 {
 	struct old_blocks old = {0};
-	uint8_t to[PLACE];
+	uint8_t to[MERGE_PLACE];
 
 	if (job->floor_ms <= job->horizon_ms)
 		return;
@@ -253,8 +241,10 @@ static void purge_blocks(struct kv_txn *txn, const struct merge_job *job)
 	kv_walk(txn, BLOCKS, (struct kv_span){NULL, 0}, (struct kv_span){NULL, 0}, old_block, &old);
 	if (old.last == 0)
 		return;
-	place_key(to, old.last + 1, 0);
-	kv_delete_range(txn, LEAVES, (struct kv_span){NULL, 0}, (struct kv_span){to, PLACE},
+	merge_place(to, old.last + 1, 0);
+	kv_delete_range(txn, LEAVES, (struct kv_span){NULL, 0}, (struct kv_span){to, MERGE_PLACE},
+			purge_max(job));
+	kv_delete_range(txn, TREES, (struct kv_span){NULL, 0}, (struct kv_span){to, MERGE_PLACE},
 			purge_max(job));
 	kv_delete_range(txn, BLOCKS, (struct kv_span){NULL, 0}, (struct kv_span){to, 8},
 			purge_max(job));
@@ -262,28 +252,24 @@ static void purge_blocks(struct kv_txn *txn, const struct merge_job *job)
 
 static int run_job(struct merge *m, struct merge_job *job)
 {
-	struct kv_txn *txn = kv_write_begin(m->kv);
-	uint8_t value[BLOCK_VALUE], key[8];
-	uint8_t *snapshot = malloc(8 + job->snapshot_len);
+	struct order *order = calloc(job->n_items + 1, sizeof(*order));
+	struct kv_txn *txn;
+	int status;
 
-	if (snapshot == NULL) {
-		kv_abort(txn);
+	if (order == NULL)
 		return DISK_EAGAIN;
-	}
+	txn = kv_write_begin(m->kv);
 	places(job);
-	put_leaves(txn, job);
-	put_index(txn, job);
-	for (size_t i = 0; i < job->n_blocks; i++) {
-		size_t n = block_value(value, &job->blocks[i]);
-
-		disk_put64(key, job->blocks[i].block->pub.seq);
-		kv_put(txn, BLOCKS, (struct kv_span){key, 8}, (struct kv_span){value, n});
+	put_leaves(txn, job, order);
+	put_index(txn, job, order);
+	for (size_t i = 0; i < job->n_blocks; i++)
+		put_block(txn, &job->blocks[i]);
+	status = put_snapshot(txn, job);
+	free(order);
+	if (status != 0) {
+		kv_abort(txn);
+		return status;
 	}
-	disk_put64(snapshot, job->seq);
-	memcpy(snapshot + 8, job->snapshot, job->snapshot_len);
-	kv_put(txn, META, (struct kv_span){SNAPSHOT_KEY, sizeof(SNAPSHOT_KEY) - 1},
-	       (struct kv_span){snapshot, 8 + job->snapshot_len});
-	free(snapshot);
 	purge_outcomes(txn, job);
 	purge_blocks(txn, job);
 	return kv_commit(txn);
@@ -398,21 +384,6 @@ void merge_read_end(struct merge *m)
 		kv_reader_end(m->reader);
 }
 
-static bool leaf_parse(struct kv_span value, struct merged_outcome *out)
-{
-	struct ap_reader r;
-	uint8_t proven;
-
-	ap_reader_init(&r, value.at, value.n);
-	ap_u8_get(&r, &out->relay);
-	ap_u8_get(&r, &proven);
-	ap_outcome_get(&r, &out->outcome);
-	ap_path_get(&r, &out->path);
-	if (proven == 0)
-		out->block = 0;
-	return ap_reader_done(&r);
-}
-
 int merge_find(struct merge *m, const uint8_t id[AP_ID_LEN], struct merged_outcome *out)
 {
 	struct kv_span place, value;
@@ -420,12 +391,12 @@ int merge_find(struct merge *m, const uint8_t id[AP_ID_LEN], struct merged_outco
 
 	if (status == DISK_ENOTFOUND)
 		return 0;
-	if (status == 0 && place.n == PLACE) {
+	if (status == 0 && place.n == MERGE_PLACE) {
 		const uint8_t *at = place.at;
 
 		out->block = disk_get64(at);
 		out->leaf = (uint16_t)(at[8] << 8 | at[9]);
-		if (kv_get(m->reader, LEAVES, place, &value) == 0 && leaf_parse(value, out))
+		if (kv_get(m->reader, LEAVES, place, &value) == 0 && merge_leaf_get(value, out))
 			return 1;
 	}
 	fail(m, "outcomes");
@@ -442,9 +413,31 @@ int merge_find_block(struct merge *m, uint64_t seq, struct merged_block *out)
 	status = kv_get(m->reader, BLOCKS, (struct kv_span){key, 8}, &value);
 	if (status == DISK_ENOTFOUND)
 		return 0;
-	if (status == 0 && block_parse(value, out))
+	if (status == 0 && merge_block_get(value, out))
 		return 1;
 	fail(m, "blocks");
+	return -1;
+}
+
+/* False: the group is not there, or not what it should be. */
+static bool add_group(struct merge *m, const struct merged_outcome *o, size_t n_leaves,
+		      uint16_t group, ap_path *path)
+{
+	uint8_t key[MERGE_PLACE];
+	struct kv_span value;
+
+	merge_place(key, o->block, group);
+	return kv_get(m->reader, TREES, (struct kv_span){key, MERGE_PLACE}, &value) == 0 &&
+	       merge_tree_path(path, value, n_leaves, o->leaf, group);
+}
+
+int merge_find_path(struct merge *m, const struct merged_outcome *o, size_t n_leaves, ap_path *path)
+{
+	path->count = 0;
+	if (o->leaf < n_leaves && (n_leaves < 2 || add_group(m, o, n_leaves, o->leaf / 32, path)) &&
+	    (n_leaves <= 32 || add_group(m, o, n_leaves, MERGE_TREE_TOP, path)))
+		return 1;
+	fail(m, "trees");
 	return -1;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/limit.h"
+#include "daemon/prefix.h"
 #include "libproto/agree_errors.h"
 #include "libproto/crypto.h"
 #include "libproto/outcome.h"
@@ -20,7 +21,6 @@ enum {
 	TABLE = 4096,       /* chains, to find equal requests */
 	BUNDLES = 256,      /* own bundles whose requests are remembered: more than can be under way */
 	SIGNINGS = 1024,    /* batches whose signature is awaited, by sequence */
-	PREFIXES = 4096,    /* counters of client networks; those that fall together share one */
 	ATTEMPTS_MAX = 5,   /* orderings of one request for want of a signature */
 	OP_HEAD = 1 + 2,
 };
@@ -149,16 +149,6 @@ static uint64_t hash_of(const struct relay *r, const struct asker *a, uint8_t ki
 	return siphash64(r, parts, sizeof(parts));
 }
 
-static uint16_t prefix_of(const struct relay *r, const struct asker *a)
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->peer;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->peer;
-	uint64_t h = a->peer.ss_family == AF_INET6 ? siphash64(r, &in6->sin6_addr, 7) /* /56 */
-						   : siphash64(r, &in->sin_addr, 3);  /* /24 */
-
-	return (uint16_t)(h % PREFIXES);
-}
-
 static struct request *find_equal(const struct relay *r, uint64_t hash)
 {
 	struct request *q = r->table[hash % TABLE];
@@ -239,7 +229,7 @@ int relay_submit(struct relay *r, uint8_t kind, const uint8_t *op, size_t len,
 		 const uint8_t id[AP_ID_LEN], const struct asker *asker, uint64_t now_ms)
 {
 	uint64_t hash = hash_of(r, asker, kind, op, len);
-	uint16_t prefix = prefix_of(r, asker);
+	uint16_t prefix = prefix_of(r->key, &asker->peer);
 	struct request *q;
 
 	/* a datagram that came twice; over TCP nothing does, and each message is owed an answer */

@@ -101,8 +101,16 @@ static size_t bundle_encode(struct run *r, size_t ops, uint64_t counter, struct 
 	return ap_writer_len(&w);
 }
 
-/* Own requests become a bundle at once while few are under way; else they gather until one is full
- * or one is done. */
+/* Own requests become a bundle at once while none is under way. A second one leaves when as much
+ * waits as the last one had; else they gather until one is full or one is done: so bundles grow
+ * with the load, as batches do. */
+static bool may_gather(const struct run *r, uint32_t under_way, uint32_t queued)
+{
+	if (under_way == 0 || queued >= AP_BUNDLE_REQUESTS_MAX)
+		return false;
+	return under_way >= RUN_BUNDLES_OUT || queued < r->bundled;
+}
+
 static void fill(struct run *r)
 {
 	struct relay *relay = clients_relay(r->clients);
@@ -116,13 +124,13 @@ static void fill(struct run *r)
 
 		pbft_info(r->pbft, &core);
 		relay_info(relay, &info);
-		if (core.own >= PBFT_OWN_MAX ||
-		    (core.own >= RUN_BUNDLES_OUT && info.queued < AP_BUNDLE_REQUESTS_MAX))
+		if (core.own >= PBFT_OWN_MAX || may_gather(r, core.own, info.queued))
 			return;
 		ops = relay_fill(relay, r->ops, sizeof(r->ops), &b->counter, &b->requests,
 				 run_now());
 		if (ops == 0)
 			return;
+		r->bundled = b->requests;
 		b->relay = r->self;
 		b->start = r->boot;
 		len = bundle_encode(r, ops, b->counter, b);

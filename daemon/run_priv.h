@@ -105,6 +105,7 @@ struct run {
 	struct machine_bundle bundles[PBFT_BATCH_BUNDLES_MAX];
 	uint8_t frame[RUN_FRAME_MAX];
 	uint8_t ops[AP_BUNDLE_OPS_MAX];
+	uint32_t bundled; /* operations in the last bundle */
 	uint8_t *snapshot;
 	size_t snapshot_cap;
 	uint64_t refused[256]; /* frames refused by verify.c, by type */

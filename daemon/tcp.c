@@ -13,7 +13,9 @@
 #include <event2/listener.h>
 
 #include "daemon/limit.h"
+#include "daemon/prefix.h"
 #include "libproto/agree_errors.h"
+#include "libproto/crypto.h"
 
 enum {
 	PIPELINE_MAX = 1024,   /* requests of one connection under way: no more is read until some are answered */
@@ -23,8 +25,9 @@ enum {
 struct conn {
 	struct tcp *tcp;
 	struct bufferevent *bev;
-	uint16_t slot;
+	uint16_t slot, prefix;
 	uint32_t generation, outstanding;
+	uint64_t heard_ms; /* when it was opened, or last said something */
 	bool done; /* the client has closed its side: gone once all is answered and sent */
 	uint64_t partial_ms; /* since when there is an incomplete message; 0: there is none */
 	struct sockaddr_storage peer;
@@ -41,6 +44,8 @@ struct tcp {
 	uint32_t *generations;
 	uint16_t *free_slots;
 	size_t n_free;
+	uint8_t prefix_key[16];
+	uint32_t prefixes[PREFIXES]; /* connections of each */
 	uint8_t answer[ANSWER_MAX];
 };
 
@@ -50,6 +55,7 @@ static void conn_free(struct conn *c)
 
 	t->slots[c->slot] = NULL;
 	t->free_slots[t->n_free++] = c->slot;
+	t->prefixes[c->prefix]--;
 	bufferevent_free(c->bev);
 	free(c);
 }
@@ -144,6 +150,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 	struct conn *c = arg;
 
 	(void)bev;
+	c->heard_ms = limit_now();
 	go_on(c);
 	if (is_late(c))
 		conn_free(c);
@@ -198,10 +205,47 @@ static void conn_new(struct tcp *t, evutil_socket_t fd, const struct sockaddr *s
 	memcpy(&c->peer, sa, (size_t)len);
 	c->peer_len = (socklen_t)len;
 	t->slots[c->slot] = c;
+	c->heard_ms = limit_now();
+	c->prefix = prefix_of(t->prefix_key, &c->peer);
+	t->prefixes[c->prefix]++;
 	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
 	bufferevent_set_timeouts(c->bev, &idle, &idle);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, 2 + (size_t)AP_DNS_MAX);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+/* All places are taken: the client network that has most of them gives one up, and of its connections the one
+ * that waits for nothing and has been silent longest. NULL: no network has more than the newcomer's would. */
+static struct conn *least_needed(const struct tcp *t, uint16_t newcomer)
+{
+	struct conn *least = NULL;
+
+	for (size_t i = 0; i < t->conf.clients_max; i++) {
+		struct conn *c = t->slots[i];
+		uint32_t n = c->outstanding > 0 ? 0 : t->prefixes[c->prefix];
+
+		if (n <= t->prefixes[newcomer] + 1)
+			continue;
+		if (least == NULL || n > t->prefixes[least->prefix] ||
+		    (n == t->prefixes[least->prefix] && c->heard_ms < least->heard_ms))
+			least = c;
+	}
+	return least;
+}
+
+static bool make_room(struct tcp *t, const struct sockaddr *sa, int len)
+{
+	struct sockaddr_storage peer = {0};
+	struct conn *c;
+
+	if (t->n_free > 0)
+		return true;
+	memcpy(&peer, sa, (size_t)len);
+	c = least_needed(t, prefix_of(t->prefix_key, &peer));
+	if (c == NULL)
+		return false;
+	conn_free(c);
+	return true;
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa,
@@ -210,10 +254,10 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	struct tcp *t = arg;
 
 	(void)listener;
-	if (t->n_free == 0 || (size_t)len > sizeof(struct sockaddr_storage))
-		close(fd);
-	else
+	if ((size_t)len <= sizeof(struct sockaddr_storage) && make_room(t, sa, len))
 		conn_new(t, fd, sa, len);
+	else
+		close(fd);
 }
 
 void tcp_send(struct tcp *t, const struct asker *asker, const uint8_t *octets, size_t len)
@@ -242,6 +286,11 @@ int tcp_new(struct tcp **out, struct event_base *base, struct answers *answers,
 	t->answers = answers;
 	t->base = base;
 	t->conf = *conf;
+	if (ap_random(t->prefix_key, sizeof(t->prefix_key)) != 0) {
+		tcp_free(t);
+		*out = NULL;
+		return AGREE_EINTERNAL;
+	}
 	t->slots = calloc(conf->clients_max, sizeof(t->slots[0]));
 	t->generations = calloc(conf->clients_max, sizeof(t->generations[0]));
 	t->free_slots = calloc(conf->clients_max, sizeof(t->free_slots[0]));

@@ -134,9 +134,10 @@ struct pbft {
 	struct machine_numbers numbers[AP_REPLICAS_MAX]; /* of bundles executed */
 
 	/* primary */
-	uint64_t next_seq;	/* nothing at or above it was ever proposed here in next_view */
-	uint64_t next_view;	/* of the restore calls */
-	uint64_t time_proposed; /* highest */
+	uint64_t next_seq; /* nothing at or above it was ever proposed here in next_view */
+	uint64_t next_view; /* of the restore calls */
+	uint64_t time_proposed;	    /* highest */
+	uint32_t proposed_requests; /* in the batch proposed last */
 	struct pbft_queue queue;
 
 	uint32_t n_own;
@@ -237,7 +238,7 @@ void pbft_enter(struct pbft *); /* the view of p->nv */
 
 void pbft_watch_add(struct pbft *, const struct pbft_bundle *); /* handed to the primary */
 void pbft_watch_clear(struct pbft *);				/* another view */
-void pbft_watch_executed(struct pbft *, const struct pbft_batch *);
+void pbft_watch_executed(struct pbft *, const struct pbft_slot *);
 bool pbft_watch_overdue(const struct pbft *);
 uint64_t pbft_watch_wake(const struct pbft *);
 

@@ -50,7 +50,7 @@ void pbft_on_executed(struct pbft *p, const struct pbft_event *ev)
 		if (pbft_bit(p, b->relay) != 0)
 			machine_numbers_take(&p->numbers[b->relay - 1], b->start, b->counter);
 	}
-	pbft_watch_executed(p, &slot->batch);
+	pbft_watch_executed(p, slot);
 	if (p->next_seq <= p->executed)
 		p->next_seq = p->executed + 1;
 	p->resend_ms = UINT64_MAX; /* progress: a whole wait from here, if anything is left */

@@ -1,7 +1,8 @@
 /*
- * The primary makes batches of what waits: draft {#batches}. At once while fewer than `pipeline` of
- * its batches are in flight, so that an idle network answers at once; beyond that only full ones,
- * so that batches grow with the load.
+ * The primary makes batches of what waits: draft {#batches}. At once while none of its batches is
+ * in flight, so that an idle network answers at once. Up to `pipeline` of them while as much waits
+ * as went into the last one, beyond that only full ones: so batches grow with the load, and with
+ * them the number of requests that share the cost of one.
  */
 #include "daemon/pbft/core.h"
 #include "daemon/bug.h"
@@ -15,6 +16,16 @@ static bool full_batch_waits(const struct pbft *p)
 	return p->queue.requests >= p->conf.batch_requests_max ||
 	       p->queue.octets >= p->conf.batch_octets_max ||
 	       p->queue.bundles >= PBFT_BATCH_BUNDLES_MAX;
+}
+
+/* Not yet: what comes meanwhile makes the batch larger. */
+static bool may_wait(const struct pbft *p)
+{
+	uint32_t in_flight = pbft_in_flight(p);
+
+	if (in_flight == 0 || full_batch_waits(p))
+		return false;
+	return in_flight >= p->conf.pipeline || p->queue.requests < p->proposed_requests;
 }
 
 struct filling {
@@ -55,8 +66,8 @@ static bool fill_one(struct pbft *p, uint8_t relay, struct filling *f)
 }
 
 /* The relays in turn, one bundle each, until nobody has one that fits. The next batch begins with
- * the first that had to wait, or behind the last one served. */
-static void fill(struct pbft *p, struct pbft_batch *batch)
+ * the first that had to wait, or behind the last one served. Returns how many requests it has. */
+static uint32_t fill(struct pbft *p, struct pbft_batch *batch)
 {
 	struct filling f = {.batch = batch};
 	uint8_t n = p->conf.n, turn = p->queue.turn, next = turn;
@@ -79,6 +90,7 @@ static void fill(struct pbft *p, struct pbft_batch *batch)
 		}
 	}
 	p->queue.turn = next;
+	return f.requests;
 }
 
 static void seal(struct pbft *p, struct pbft_batch *batch)
@@ -102,13 +114,16 @@ static void propose_one(struct pbft *p)
 {
 	struct pbft_slot *slot = pbft_window_take(&p->window, p->next_seq);
 
+	uint32_t requests;
+
 	if (slot->has_batch) /* of an older view, and not prepared there */
 		pbft_slot_release(p, slot);
 	slot->reproposed = false;
-	fill(p, &slot->batch);
+	requests = fill(p, &slot->batch);
 	if (slot->batch.n_bundles == 0)
 		return;
 	seal(p, &slot->batch);
+	p->proposed_requests = requests;
 	slot->has_batch = slot->proposed = true;
 	slot->view = p->view;
 	slot->incarnation = p->incarnation;
@@ -150,7 +165,7 @@ void pbft_propose(struct pbft *p)
 	while (pbft_is_primary(p) && p->queue.bundles > 0 && may_use(p, p->next_seq)) {
 		uint32_t waiting = p->queue.bundles;
 
-		if (pbft_in_flight(p) >= p->conf.pipeline && !full_batch_waits(p))
+		if (may_wait(p))
 			return;
 		if (pbft_room(p) < PBFT_ROOM_PROPOSE) {
 			p->more = true;

@@ -4,7 +4,7 @@
  * overdue when a time-out has passed since, and
  *
  *  - nothing at all was executed for a time-out, or
- *  - more batches than were under way have left it out though they had room for it, or
+ *  - more fresh batches than were under way have left it out though they had room for it, or
  *  - it was PBFT_SLOW time-outs ago: a primary must order what waits within that time, however busy
  *    it looks.
  *
@@ -74,11 +74,14 @@ static bool had_room(const struct pbft *p, const struct used *used, const struct
 	       used->octets + b->octets <= p->conf.batch_octets_max;
 }
 
-void pbft_watch_executed(struct pbft *p, const struct pbft_batch *batch)
+void pbft_watch_executed(struct pbft *p, const struct pbft_slot *slot)
 {
+	const struct pbft_batch *batch = &slot->batch;
 	struct used used = {.bundles = batch->n_bundles};
 
 	calm_down(p);
+	if (slot->reproposed) /* what was made before could not take it in */
+		used.bundles = PBFT_BATCH_BUNDLES_MAX;
 	for (size_t i = 0; i < batch->n_bundles; i++) {
 		used.requests += batch->bundles[i].requests;
 		used.octets += batch->bundles[i].octets;

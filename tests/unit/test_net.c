@@ -192,7 +192,7 @@ static void a_backup_that_missed_many_batches_catches_up_under_load(void **state
 	load(net, SECOND / 10);
 	net_crash(net, 2);
 	missed = net->n_truth;
-	load(net, 8 * SECOND);
+	load(net, 12 * SECOND);
 	missed = net->n_truth - missed;
 	assert_true(missed > 10u * net->conf.window);
 	net_restart(net, 2);

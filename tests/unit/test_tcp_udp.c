@@ -200,6 +200,20 @@ static int client(const struct server *s, int type, const char *text)
 	return fd;
 }
 
+/* The same, over TCP, from a source of one's own. */
+static int client_from(const struct server *s, const char *source)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET}, in = address(s, "127.0.0.1");
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(inet_pton(AF_INET, source, &from.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	evutil_make_socket_nonblocking(fd);
+	return fd;
+}
+
 static size_t soa(uint8_t *out, uint16_t id)
 {
 	return dnsask_make(out, &(struct dnsask){.id = id,
@@ -673,6 +687,33 @@ static void more_clients_than_there_are_places_are_closed(void **state)
 		close(fds[i]);
 }
 
+static void a_network_that_has_all_places_gives_one_to_another(void **state)
+{
+	struct server *s = *state;
+	int fds[4];
+	struct stream *t[4];
+
+	for (int i = 0; i < 3; i++) {
+		fds[i] = client_from(s, "127.1.1.1");
+		t[i] = stream(fds[i]);
+		turns(s, 2);
+	}
+	UNTIL(s, tcp_open(s->tcp) == 3);
+	usleep(3000); /* the first one has been silent longest */
+	tell(fds[0], soa(wire, 1));
+	UNTIL(s, hear(t[0]) && t[0]->messages == 1);
+	fds[3] = client_from(s, "127.9.9.9");
+	t[3] = stream(fds[3]);
+	tell(fds[3], soa(wire, 2));
+	UNTIL(s, hear(t[3]) && t[3]->messages == 1);
+	UNTIL(s, hear(t[1]) && t[1]->ended);
+	assert_true(hear(t[0]) && !t[0]->ended);
+	assert_true(hear(t[2]) && !t[2]->ended);
+	assert_int_equal(tcp_open(s->tcp), 3);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
 static void the_idle_are_closed_those_who_wait_for_us_are_not(void **state)
 {
 	struct server *s = *state;
@@ -745,6 +786,7 @@ int main(void)
 		UP(who_does_not_listen_is_not_read_from),
 		UP(half_closed_behind_a_full_backlog_all_are_answered),
 		SMALL(more_clients_than_there_are_places_are_closed),
+		SMALL(a_network_that_has_all_places_gives_one_to_another),
 		SMALL(the_idle_are_closed_those_who_wait_for_us_are_not),
 		SMALL(a_message_that_trickles_in_is_not_waited_for),
 	};
