@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/index_priv.h"
+#include "daemon/merge_format.h"
 #include "libproto/instance.h"
 #include "libproto/merkle.h"
 #include "tests/sim/disk.h"
@@ -21,6 +21,7 @@ struct kept {
 struct kept_block {
 	struct kept_block *next;
 	struct merged_block block;
+	uint8_t *nodes; /* of its tree */
 };
 
 struct store {
@@ -60,6 +61,7 @@ void store_free(struct store *s)
 		while (s->blocks[i] != NULL) {
 			struct kept_block *next = s->blocks[i]->next;
 
+			free(s->blocks[i]->nodes);
 			free(s->blocks[i]);
 			s->blocks[i] = next;
 		}
@@ -104,8 +106,7 @@ static void put_outcome(struct store *s, const struct merge_item *item)
 	k->outcome.relay = e->relay;
 	k->outcome.block = 0;
 	k->outcome.leaf = 0;
-	if (item->block != NULL && ap_merkle_path(&k->outcome.path, item->block->nodes,
-						  item->block->pub.count, item->leaf)) {
+	if (item->block != NULL) {
 		k->outcome.block = item->block->pub.seq;
 		k->outcome.leaf = item->leaf;
 	}
@@ -113,6 +114,16 @@ static void put_outcome(struct store *s, const struct merge_item *item)
 	if (e->outcome.value.len > 0)
 		memcpy(k->value, e->outcome.value.data, e->outcome.value.len);
 	k->outcome.outcome.value.data = k->value;
+}
+
+static void put_tree(struct kept_block *to, const struct block *b)
+{
+	size_t n = 32 * ap_merkle_nodes(b->pub.count);
+
+	free(to->nodes);
+	to->nodes = must(malloc(n + 1));
+	if (n > 0)
+		memcpy(to->nodes, b->nodes, n);
 }
 
 static void put_block(struct store *s, const struct merge_block *b)
@@ -124,6 +135,8 @@ static void put_block(struct store *s, const struct merge_block *b)
 	(*at)->block.statement = b->block->pub.statement;
 	(*at)->block.has_sig = b->has_sig;
 	memcpy((*at)->block.sig, b->sig, 64);
+	if (b->is_first)
+		put_tree(*at, b->block);
 }
 
 static void purge(struct store *s, const struct merge_job *job)
@@ -150,6 +163,7 @@ static void purge(struct store *s, const struct merge_job *job)
 				continue;
 			}
 			*at = b->next;
+			free(b->nodes);
 			free(b);
 		}
 	}
@@ -271,6 +285,30 @@ int merge_find_block(struct merge *m, uint64_t seq, struct merged_block *out)
 		return 0;
 	*out = b->block;
 	return 1;
+}
+
+/* Through the octets that a store has. */
+static bool add_group(const struct kept_block *b, size_t n_leaves, uint16_t leaf, uint16_t group,
+		      ap_path *path)
+{
+	uint8_t value[MERGE_TREE_MAX];
+	struct kv_span span = {value, merge_tree_put(value, b->nodes, n_leaves, group)};
+
+	return merge_tree_path(path, span, n_leaves, leaf, group);
+}
+
+int merge_find_path(struct merge *m, const struct merged_outcome *o, size_t n_leaves, ap_path *path)
+{
+	const struct kept_block *b = *block_place(m->node->disk->store, o->block);
+
+	path->count = 0;
+	return b != NULL && b->nodes != NULL && o->leaf < n_leaves &&
+			       (n_leaves < 2 ||
+				add_group(b, n_leaves, o->leaf, o->leaf / 32, path)) &&
+			       (n_leaves <= 32 ||
+				add_group(b, n_leaves, o->leaf, MERGE_TREE_TOP, path))
+		       ? 1
+		       : -1;
 }
 
 int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len)
