@@ -165,8 +165,16 @@ static int on_stable(struct replay *p, const struct journal_record *rec)
 /* An own VIEW-CHANGE, or a NEW-VIEW: its octets; what they say is read when the core gets it. */
 static int on_view(struct replay *p, const struct journal_record *rec)
 {
-	struct vote *v = vote_add(p, rec->type);
+	ap_bytes octets = {rec->payload, rec->length};
+	struct vote *v;
 
+	if (rec->type == RECORD_VIEW_CHANGE &&
+	    views_read_change(p->r->views, &p->r->verifier, octets, true) != NULL)
+		return bad(p, "a view change does not decode");
+	if (rec->type == RECORD_NEW_VIEW &&
+	    views_read_new_view(p->r->views, &p->r->verifier, octets, true) != NULL)
+		return bad(p, "a new view does not decode");
+	v = vote_add(p, rec->type);
 	if (v == NULL || (v->octets = malloc(rec->length > 0 ? rec->length : 1)) == NULL)
 		return bad(p, "no memory");
 	v->len = rec->length;
