@@ -473,6 +473,24 @@ static void who_lags_is_helped_into_the_view(void **state)
 	assert_int_equal(rig_count(&r, PBFT_SEND_NEW_VIEW), 2);
 }
 
+/* A relay that fills its line at the primary and has others hand on what finds no place. */
+static void only_what_the_primary_has_room_for_is_watched(void **state)
+{
+	struct pbft_bundle b;
+
+	(void)state;
+	b = rig_bundle_of(4, 1, 49); /* 48 beyond the lowest */
+	rig_bundle(&r, 4, &b);
+	assert_int_equal(rig_count(&r, PBFT_SEND_BUNDLE), 1);
+	for (int i = 0; i < 20; i++)
+		rig_timer(&r, TIMEOUT);
+	assert_int_equal(view(), 0);
+	b = rig_bundle_of(4, 1, 48);
+	rig_bundle(&r, 4, &b);
+	rig_timer(&r, TIMEOUT);
+	assert_int_equal(view(), 1);
+}
+
 /* ---- after a restart: scenarios 45, 95 ---- */
 
 static void a_restart_says_the_same_and_votes_in_nothing_below(void **state)
@@ -527,6 +545,7 @@ int main(void)
 		WITH(backup, an_own_bundle_that_is_not_ordered_in_time_makes_it_leave),
 		WITH(backup, so_does_one_that_it_handed_on),
 		WITH(backup, nothing_handed_on_runs_no_timer),
+		WITH(backup, only_what_the_primary_has_room_for_is_watched),
 		WITH(backup, it_is_sent_again_until_the_view_is_active),
 		WITH(backup, who_has_left_votes_in_nothing_below),
 		WITH(backup, f_others_move_nobody_and_f_plus_1_to_the_smallest_view),
