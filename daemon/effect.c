@@ -229,7 +229,7 @@ static void write_proposal(struct run *r, const struct pbft_effect *e)
 	uint8_t head[AP_MAX_proposal + 64];
 	size_t n;
 
-	if (s->primary == r->self && batch_build(r, s->batch))
+	if (s->primary == r->self && !s->reproposed && batch_build(r, s->batch))
 		body = bodies_find(r->bodies, s->batch->digest);
 	if (body == NULL) {
 		run_fail(
@@ -307,20 +307,75 @@ static void write_stable(struct run *r, const struct pbft_effect *e)
 	own.incarnation = e->u.stable.incarnation[r->self - 1];
 	memcpy(own.state.octets, e->u.stable.state, 32);
 	sign_checkpoint(r->secret, r->net.genesis, &own, sig[r->self - 1]);
-	n = record_stable(octets, e->u.stable.state, e->u.stable.who, e->u.stable.incarnation,
+	n = record_stable(octets, e->u.stable.seq, e->u.stable.state, e->u.stable.who, e->u.stable.incarnation,
 			  (const uint8_t(*)[64])sig);
-	write_record(r, RECORD_STABLE, e->u.stable.seq, (struct iovec[]){part(octets, n)}, 1, true,
+	write_record(r, RECORD_STABLE, e->u.stable.seq + 1, (struct iovec[]){part(octets, n)}, 1, false,
 		     e->token);
+}
+
+static void mark(struct run *r, uint64_t seq, uint64_t time_ms, const uint8_t running[32],
+		 uint64_t token)
+{
+	uint8_t octets[8 + 32];
+
+	disk_put64(octets, time_ms);
+	memcpy(octets + 8, running, 32);
+	write_record(r, RECORD_EXECUTED, seq, (struct iovec[]){part(octets, sizeof(octets))}, 1,
+		     true, token);
 }
 
 static void write_executed(struct run *r, const struct pbft_effect *e)
 {
-	uint8_t octets[8 + 32];
+	mark(r, e->u.executed.seq, e->u.executed.time_ms, e->u.executed.running, e->token);
+}
 
-	disk_put64(octets, e->u.executed.time_ms);
-	memcpy(octets + 8, e->u.executed.running, 32);
-	write_record(r, RECORD_EXECUTED, e->u.executed.seq,
-		     (struct iovec[]){part(octets, sizeof(octets))}, 1, true, e->token);
+void effect_mark(struct run *r)
+{
+	mark(r, r->result.seq, r->result.time_ms, r->result.running, 0);
+}
+
+/* With the sequence right above what the store may hold: see records.h. */
+static void write_kept(struct run *r, uint8_t type, ap_bytes octets, uint64_t token)
+{
+	struct pbft_info info;
+
+	pbft_info(r->pbft, &info);
+	write_record(r, type, info.stable + 1, (struct iovec[]){part(octets.data, octets.len)}, 1,
+		     false, token);
+}
+
+static void write_view_change(struct run *r, const struct pbft_effect *e)
+{
+	if (!e->u.view_change.again) {
+		log_say(LOG_L_INFO, "leaving for view=%llu stable=%llu prepared=%u",
+			(unsigned long long)e->u.view_change.says->view,
+			(unsigned long long)e->u.view_change.says->stable,
+			e->u.view_change.says->n_prepared);
+		if (!views_make_change(r->views, &r->verifier, r->secret, e)) {
+			run_fail(r, "out of memory for a view change: start this replica again");
+			return;
+		}
+	}
+	write_kept(r, RECORD_VIEW_CHANGE, views_change(r->views, r->self), e->token);
+}
+
+static void write_new_view(struct run *r, const struct pbft_effect *e)
+{
+	const struct pbft_new_view *says = e->u.new_view.says;
+	bool good = true;
+
+	if (!e->u.new_view.again) {
+		log_say(LOG_L_INFO, "entering view=%llu primary=%u from=%llu batches=%u",
+			(unsigned long long)says->view, says->replica,
+			(unsigned long long)says->first, says->n);
+		good = says->replica == r->self
+			       ? views_make_new_view(r->views, &r->verifier, r->secret, e)
+			       : views_keep_new_view(r->views, r->arrived);
+	}
+	if (good)
+		write_kept(r, RECORD_NEW_VIEW, views_new_view(r->views), e->token);
+	else
+		run_fail(r, "out of memory for a view change: start this replica again");
 }
 
 /* ---- sends ---- */
@@ -444,6 +499,43 @@ static bool takes_more(const struct run *r, uint16_t to)
 	return false;
 }
 
+static void send_octets(struct run *r, uint16_t to, uint8_t type, ap_bytes octets)
+{
+	if (octets.data != NULL)
+		peers_send(r->peers, to, type, (struct iovec[]){part(octets.data, octets.len)}, 1);
+}
+
+static void send_view_change(struct run *r, const struct pbft_effect *e)
+{
+	send_octets(r, e->to, AP_MESSAGE_view_change, views_change(r->views, e->u.kept.replica));
+}
+
+static void send_new_view(struct run *r, const struct pbft_effect *e)
+{
+	send_octets(r, e->to, AP_MESSAGE_new_view, views_new_view(r->views));
+}
+
+static void send_fetch_batch(struct run *r, const struct pbft_effect *e)
+{
+	uint8_t octets[AP_MAX_fetch_batch];
+
+	disk_put64(octets, e->u.drop.seq);
+	memcpy(octets + 8, e->u.drop.batch, 32);
+	send_octets(r, e->to, AP_MESSAGE_fetch_batch, (ap_bytes){octets, sizeof(octets)});
+}
+
+static void serve_batch(struct run *r, const struct pbft_effect *e)
+{
+	ap_bytes body = effect_batch(r, e->u.drop.seq, e->u.drop.batch, r->frame, sizeof(r->frame));
+	uint8_t head[8], tail[1] = {0};
+
+	if (body.data == NULL)
+		return;
+	disk_put64(head, e->u.drop.seq);
+	peers_send(r->peers, e->to, AP_MESSAGE_body,
+		   (struct iovec[]){part(head, 8), part(body.data, body.len), part(tail, 1)}, 3);
+}
+
 static void serve(struct run *r, const struct pbft_effect *e)
 {
 	for (uint64_t seq = e->u.fetch.from; seq <= e->u.fetch.to && takes_more(r, e->to); seq++) {
@@ -514,6 +606,21 @@ static void drop_batch(struct run *r, const struct pbft_effect *e)
 	bodies_drop(r->bodies, e->u.drop.batch);
 }
 
+static void hold_null(struct run *r, const struct pbft_effect *e)
+{
+	struct pbft_batch null = {.n_bundles = 0};
+
+	memcpy(null.digest, e->u.drop.batch, 32);
+	if (!batch_build(r, &null))
+		run_fail(r, "out of memory for a batch: start this replica again");
+}
+
+static void keep_view_change(struct run *r, const struct pbft_effect *e)
+{
+	if (!views_keep_change(r->views, e->u.kept.replica, r->arrived))
+		run_fail(r, "out of memory for a view change: start this replica again");
+}
+
 static void behind(struct run *r, const struct pbft_effect *e)
 {
 	(void)r;
@@ -542,6 +649,8 @@ void effect_run(struct run *r, const struct pbft_effect *e)
 		[PBFT_WRITE_PREPARED] = write_prepared,
 		[PBFT_WRITE_FETCHED] = write_fetched,
 		[PBFT_WRITE_CHECKPOINT] = write_checkpoint,
+		[PBFT_WRITE_VIEW_CHANGE] = write_view_change,
+		[PBFT_WRITE_NEW_VIEW] = write_new_view,
 		[PBFT_WRITE_STABLE] = write_stable,
 		[PBFT_WRITE_EXECUTED] = write_executed,
 		[PBFT_SEND_BUNDLE] = send_bundle,
@@ -552,11 +661,17 @@ void effect_run(struct run *r, const struct pbft_effect *e)
 		[PBFT_SEND_STATUS] = send_status,
 		[PBFT_SEND_FETCH] = send_fetch,
 		[PBFT_SEND_ATTEST] = send_attest,
+		[PBFT_SEND_VIEW_CHANGE] = send_view_change,
+		[PBFT_SEND_NEW_VIEW] = send_new_view,
+		[PBFT_SEND_FETCH_BATCH] = send_fetch_batch,
+		[PBFT_SERVE_BATCH] = serve_batch,
 		[PBFT_SERVE] = serve,
 		[PBFT_EXECUTE] = execute,
 		[PBFT_STABLE] = stable,
 		[PBFT_DROP_BUNDLE] = drop_bundle,
 		[PBFT_DROP_BATCH] = drop_batch,
+		[PBFT_HOLD_NULL] = hold_null,
+		[PBFT_KEEP_VIEW_CHANGE] = keep_view_change,
 		[PBFT_BEHIND] = behind,
 		[PBFT_DIVERGED] = diverged,
 	};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/bug.h"
 #include "daemon/run_priv.h"
 
 /* Bundles of an encoded batch, borrowed from its octets. It was verified before it was voted on, or comes from the own
@@ -59,7 +60,8 @@ static void snapshot(struct run *r, uint64_t seq)
 	if (n == 0)
 		run_fail(r, "the state does not fit its buffer: report this");
 	else
-		index_snapshot(r->index, seq, machine_floor(r->machine), r->snapshot, n);
+		index_snapshot(r->index, seq, BUG(38) ? run_wall() : machine_floor(r->machine),
+			       r->snapshot, n);
 }
 
 /* Were there any? Then a client waits here. */
@@ -81,7 +83,7 @@ static bool answer_own(struct run *r, size_t n_bundles)
 void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_bytes octets, bool live)
 {
 	struct machine_batch batch = {.seq = seq, .bundles = r->bundles};
-	bool checkpoint = seq % RUN_INTERVAL == 0;
+	bool checkpoint = pbft_is_checkpoint(r->pbft, seq);
 
 	memcpy(batch.digest, digest, 32);
 	batch.n_bundles = bundles_of(r, octets, &batch.time_ms);

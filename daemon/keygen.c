@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "daemon/keygen.h"
+#include "daemon/bug.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -46,6 +47,10 @@ int keygen_new(struct keygen **out, const struct keygen_conf *conf)
 		return AGREE_ENOMEM;
 	memset(k, 0, sizeof(*k));
 	k->conf = *conf;
+	if (k->conf.pool_low == 0)
+		k->conf.pool_low = POOL_LOW;
+	if (k->conf.pool_step == 0 || k->conf.pool_step > FROST_COMMIT_MAX)
+		k->conf.pool_step = FROST_COMMIT_MAX;
 	k->t = (conf->n - 1u) / 3 + 1;
 	if (strlen(conf->dir) >= sizeof(k->dir)) {
 		keygen_free(k);
@@ -318,7 +323,7 @@ static int ready(struct keygen *k, const struct machine_key *key, struct disk_er
 
 	if (k->ready_sent || k->complained || is_set(key->have_ready, k->conf.self))
 		return 0;
-	if (!k->has_ek && has_share(k))
+	if (!k->has_ek && has_share(k) && !BUG(108))
 		return 0; /* an earlier run finished, and the log says so further on */
 	if (!k->has_ek)
 		return disk_say(why, DISK_ENOTFOUND,
@@ -419,7 +424,7 @@ static bool stock_up(struct keygen *k, uint32_t want)
 
 bool keygen_idle(struct keygen *k)
 {
-	return k->loaded && k->stocked < FROST_COMMIT_MAX && stock_up(k, k->stocked + 1);
+	return k->loaded && k->stocked < k->conf.pool_step && stock_up(k, k->stocked + 1);
 }
 
 /* One NONCES at a time, when the pairs that are left, ordered or on their way, run low. */
@@ -435,9 +440,9 @@ static void refill(struct keygen *k, const struct machine *m, const struct machi
 		return; /* the last one is not ordered yet */
 	if (k->sent > 0 && pool.boot != k->boot)
 		return;
-	if (pool.boot == k->boot && pool.left >= POOL_LOW)
+	if (pool.boot == k->boot && pool.left >= k->conf.pool_low)
 		return;
-	stock_up(k, FROST_COMMIT_MAX);
+	stock_up(k, k->conf.pool_step);
 	if (k->stocked == 0)
 		return;
 	memset(&op, 0, sizeof(op));

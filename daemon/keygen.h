@@ -25,6 +25,8 @@ struct keygen_conf {
 	/* Hands in an operation of this replica: encoded body of `kind`. */
 	void (*submit)(void *arg, uint8_t kind, const uint8_t *op, size_t len);
 	void *arg;
+	/* Nonce pairs: refilled below pool_low, pool_step at a time. 0: as many as serve best. */
+	uint32_t pool_low, pool_step;
 };
 
 int keygen_new(struct keygen **, const struct keygen_conf *); /* 0 or AGREE_ENOMEM */

@@ -65,25 +65,26 @@ bool record_prepared_parse(const uint8_t *octets, size_t len, ap_proposal *p,
 	return ap_reader_done(&r);
 }
 
-size_t record_stable(uint8_t out[RECORD_CERTIFICATE_MAX], const uint8_t state[32], uint16_t who,
-		     const uint64_t *incarnation, const uint8_t (*sig)[64])
+size_t record_stable(uint8_t out[RECORD_CERTIFICATE_MAX], uint64_t seq, const uint8_t state[32],
+		     uint16_t who, const uint64_t *incarnation, const uint8_t (*sig)[64])
 {
 	struct ap_writer w;
 
 	ap_writer_init(&w, out, RECORD_CERTIFICATE_MAX);
+	ap_u64_put(&w, &seq);
 	ap_octets_put(&w, state, 32);
 	signers_put(&w, who, incarnation, sig);
 	return ap_writer_len(&w);
 }
 
-bool record_stable_parse(const uint8_t *octets, size_t len, uint8_t state[32])
+bool record_stable_parse(const uint8_t *octets, size_t len, struct record_stable *out)
 {
-	uint64_t incarnation[AP_REPLICAS_MAX];
-	uint8_t sig[AP_REPLICAS_MAX][64];
 	struct ap_reader r;
 
+	memset(out, 0, sizeof(*out));
 	ap_reader_init(&r, octets, len);
-	ap_octets_get(&r, state, 32);
-	signers_get(&r, incarnation, sig);
+	ap_u64_get(&r, &out->seq);
+	ap_octets_get(&r, out->state, 32);
+	out->who = signers_get(&r, out->incarnation, out->sig);
 	return ap_reader_done(&r);
 }

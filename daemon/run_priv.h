@@ -16,6 +16,7 @@
 #include "daemon/run.h"
 #include "daemon/sign.h"
 #include "daemon/verify.h"
+#include "daemon/views.h"
 
 enum {
 	RUN_WINDOW = 256,
@@ -24,6 +25,8 @@ enum {
 	RUN_BUNDLES_OUT = 2,     /* own bundles under way while more is gathered, unless one is full */
 	RUN_RESEND_MS = 300,
 	RUN_HEARTBEAT_MS = 1000,
+	RUN_TIMEOUT_MS = 500,    /* what is handed to the primary is ordered by then, */
+	RUN_TIMEOUT_MAX_MS = 64000, /* doubled at most to this */
 	RUN_TOKENS_MAX = 4096,
 	RUN_RUNNING_RING = 1024, /* running hashes kept in memory; older ones are in the journal */
 	RUN_FRAME_MAX = AP_BATCH_OCTETS_MAX + 1024,
@@ -58,6 +61,8 @@ struct run {
 	bool is_first_run; /* no history, and nothing yet that shows whether there was one */
 	struct clock clock;
 	struct verifier verifier;
+	struct views *views;
+	ap_bytes arrived; /* the frame that the core is looking at */
 	struct journal *journal;
 	struct index *index;
 	void *machine_memory, *pbft_memory;
@@ -116,6 +121,8 @@ void run_step(struct run *, struct pbft_event *);
 /* effect.c */
 void effect_run(struct run *, const struct pbft_effect *);
 void effect_overflow(struct run *);   /* the journal has room again */
+/* The mark of the batch that r->result is of, where no effect asks for it. */
+void effect_mark(struct run *);
 void effect_merge_due(struct run *);  /* the journal has become durable further */
 uint64_t effect_durable(struct run *); /* highest token of the core that is durable, 0: none new */
 /* Octets of the batch (protocol.def) executed or proposed as seq: from memory, else read from the journal into buf. */

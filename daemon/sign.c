@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "daemon/sign.h"
+#include "daemon/bug.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -208,7 +209,7 @@ static void take_share(struct sign *s, struct slot *slot, const ap_share_body *s
 
 	if (share->set >= slot->n_sets || share->epoch != slot->statement.epoch)
 		return;
-	set = &slot->sets[share->set];
+	set = &slot->sets[BUG(45) ? 0 : share->set];
 	i = member_index(set, share->replica);
 	if (i < 0 || ((set->have | set->refused) >> i & 1) != 0)
 		return;
@@ -401,14 +402,13 @@ static uint64_t slot_tick(struct sign *s, struct slot *slot, uint64_t now_ms)
 
 uint64_t sign_tick(struct sign *s, uint64_t now_ms)
 {
+	const uint8_t *at = s->signing, *end = s->signing + SLOTS;
 	uint64_t next = UINT64_MAX;
 
-	for (size_t i = 0; i < SLOTS; i++) {
-		if (s->signing[i] != 0) {
-			uint64_t at = slot_tick(s, &s->slots[i], now_ms);
+	for (; (at = memchr(at, 1, (size_t)(end - at))) != NULL; at++) {
+		uint64_t due = slot_tick(s, &s->slots[at - s->signing], now_ms);
 
-			next = at < next ? at : next;
-		}
+		next = due < next ? due : next;
 	}
 	return next;
 }

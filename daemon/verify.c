@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "daemon/views.h"
 #include "libproto/crypto.h"
 #include "libproto/digest.h"
 
@@ -196,10 +197,44 @@ static size_t share_octets(uint8_t text[SIGNED_MAX], const uint8_t genesis[32],
 	return signed_len(&w);
 }
 
+bool verify_octets(const struct verifier *v, uint8_t id, const uint8_t sig[64],
+		   const uint8_t *octets, size_t len)
+{
+	const ap_bytes parts[] = {{&id, 1}, {sig, 64}, {octets, len}};
+	uint8_t name[32], *seen = NULL;
+
+	if (v->cache != NULL) {
+		ap_sha256(name, parts, 3);
+		seen = v->cache->seen[((size_t)name[16] << 8 | name[17]) % VERIFY_CACHE];
+		if (memcmp(seen, name, 16) == 0)
+			return true;
+	}
+	if (crypto_sign_verify_detached(sig, octets, len, v->keys[id - 1]) != 0)
+		return false;
+	if (seen != NULL)
+		memcpy(seen, name, 16);
+	return true;
+}
+
 static bool verified(const struct verifier *v, uint8_t id, const ap_sig *sig, const uint8_t *text,
 		     size_t len)
 {
-	return crypto_sign_verify_detached(sig->octets, text, len, v->keys[id - 1]) == 0;
+	return verify_octets(v, id, sig->octets, text, len);
+}
+
+bool verify_proposal(const struct verifier *v, const char *tag, const ap_proposal *p,
+		     const ap_sig *sig)
+{
+	uint8_t text[SIGNED_MAX];
+
+	return verified(v, p->replica, sig, text, proposal_octets(text, v->genesis, tag, p));
+}
+
+bool verify_checkpoint(const struct verifier *v, const ap_checkpoint_vote *vote, const ap_sig *sig)
+{
+	uint8_t text[SIGNED_MAX];
+
+	return verified(v, vote->replica, sig, text, checkpoint_octets(text, v->genesis, vote));
 }
 
 void sign_bundle(const uint8_t secret[64], const uint8_t digest[32], uint8_t sig[64])
@@ -421,6 +456,47 @@ static const char *attest_frame(struct frame *f)
 	return NULL;
 }
 
+static const char *view_change_frame(struct frame *f)
+{
+	const char *why;
+
+	if (f->v->views == NULL)
+		return verify_idle;
+	why = views_read_change(f->v->views, f->v, (ap_bytes){f->octets, f->len}, false);
+	f->r.at = f->r.end;
+	f->ev->kind = PBFT_EV_VIEW_CHANGE;
+	f->ev->u.view_change = &f->v->views->changes[0];
+	return why;
+}
+
+static const char *new_view_frame(struct frame *f)
+{
+	struct views *views = f->v->views;
+	const char *why;
+
+	if (views == NULL)
+		return verify_idle;
+	why = views_read_new_view(views, f->v, (ap_bytes){f->octets, f->len}, false);
+	f->r.at = f->r.end;
+	f->ev->kind = PBFT_EV_NEW_VIEW;
+	f->ev->u.new_view.says = &views->says;
+	f->ev->u.new_view.n_changes = views->n_changes;
+	for (uint8_t i = 0; i < views->n_changes; i++)
+		f->ev->u.new_view.changes[i] = &views->changes[i];
+	return why;
+}
+
+static const char *fetch_batch_frame(struct frame *f)
+{
+	ap_fetch_batch m;
+
+	ap_fetch_batch_get(&f->r, &m);
+	f->ev->kind = PBFT_EV_FETCH_BATCH;
+	f->ev->u.fetch_batch.seq = m.seq;
+	memcpy(f->ev->u.fetch_batch.batch, m.batch.octets, 32);
+	return NULL;
+}
+
 static const char *dispatch(struct frame *f, uint8_t type)
 {
 	switch (type) {
@@ -442,6 +518,12 @@ static const char *dispatch(struct frame *f, uint8_t type)
 		return body_frame(f);
 	case AP_MESSAGE_attest:
 		return attest_frame(f);
+	case AP_MESSAGE_view_change:
+		return view_change_frame(f);
+	case AP_MESSAGE_new_view:
+		return new_view_frame(f);
+	case AP_MESSAGE_fetch_batch:
+		return fetch_batch_frame(f);
 	default:
 		return "frame: unknown type";
 	}

@@ -11,6 +11,14 @@
 #include "daemon/pbft/pbft.h"
 #include "libproto/codec.h"
 
+struct views;
+
+/* Signatures that were good: the certificates of a view change hold many that have come before. */
+enum { VERIFY_CACHE = 1 << 14 };
+struct verify_cache {
+	uint8_t seen[VERIFY_CACHE][16]; /* SHA-256 of signer, signature and octets, cut */
+};
+
 struct verifier {
 	uint8_t n, self;
 	uint8_t genesis[32];
@@ -21,6 +29,8 @@ struct verifier {
 	/* Is this PREPARE still of use? If not, it is passed over unverified. May be NULL. */
 	bool (*wanted)(void *arg, const struct pbft_proposal *);
 	void *arg;
+	struct verify_cache *cache; /* may be NULL */
+	struct views *views;        /* may be NULL: then no VIEW-CHANGE and NEW-VIEW is taken */
 };
 
 void digest_batch(struct pbft_batch *); /* fills digest from time and bundles: draft {#digests} */
@@ -44,6 +54,9 @@ void sign_bundle(const uint8_t secret[64], const uint8_t digest[32], uint8_t sig
 void sign_proposal(const uint8_t secret[64], const uint8_t genesis[32], const char *tag, const ap_proposal *, uint8_t sig[64]);
 void sign_checkpoint(const uint8_t secret[64], const uint8_t genesis[32], const ap_checkpoint_vote *, uint8_t sig[64]);
 void sign_share(const uint8_t secret[64], const uint8_t genesis[32], const ap_share_body *, uint8_t sig[64]);
+bool verify_octets(const struct verifier *, uint8_t id, const uint8_t sig[64], const uint8_t *octets, size_t len);
+bool verify_proposal(const struct verifier *, const char *tag, const ap_proposal *, const ap_sig *);
+bool verify_checkpoint(const struct verifier *, const ap_checkpoint_vote *, const ap_sig *);
 bool verify_share(const struct verifier *, const ap_share *);
 
 #endif

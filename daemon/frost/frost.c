@@ -6,6 +6,7 @@
  * 4. compute the commitments' sum and the share;
  * 5. wipe the copies and the stack, whatever came out. */
 #include "daemon/frost/frost.h"
+#include "daemon/bug.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -342,7 +343,8 @@ int frost_sign(struct frost *f, enum frost_kind kind, const struct ap_statement 
 
 	statement_remember(f->memory, statement, s->digest);
 	nonce = slot_at(f, ctr)->nonce;
-	sodium_memzero(slot_at(f, ctr), sizeof(struct frost_slot));
+	if (!BUG(42))
+		sodium_memzero(slot_at(f, ctr), sizeof(struct frost_slot));
 	rc = compute(f, s, list, own, &nonce, z);
 	sodium_memzero(&nonce, sizeof(nonce));
 	frost_stack_wipe();

@@ -8,6 +8,7 @@
  *  4. If there are leaves, their tree; if something is to be signed, its signer sets.
  */
 #include "daemon/machine/machine.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -158,6 +159,8 @@ void machine_answer_final(struct machine *m, struct machine_run *run,
 {
 	ap_outcome outcome = final->outcome;
 
+	if (BUG(55))
+		outcome.sequence = run->result->seq;
 	outcome.value = keep_value(run->result, outcome.value);
 	machine_answer(m, run, final->id, &outcome);
 }
@@ -178,7 +181,8 @@ void machine_answer_bare(struct machine *m, struct machine_run *run, const uint8
 	outcome.sequence = run->result->seq;
 	outcome.time = run->result->time_ms;
 	outcome.nonce.present = true;
-	outcome.nonce.it = *nonce;
+	if (!BUG(40))
+		outcome.nonce.it = *nonce;
 	machine_answer(m, run, id, &outcome);
 }
 
@@ -227,7 +231,7 @@ static void execute_bundle(struct machine *m, struct machine_run *run,
 	struct ap_reader r;
 	ap_op op;
 
-	if (!machine_numbers_take(numbers, bundle->start, bundle->counter))
+	if (!machine_numbers_take(numbers, bundle->start, bundle->counter) && !BUG(57))
 		return;
 	run->result->executed_bundles[run->bundle] = 1;
 	run->relay = bundle->relay;
@@ -249,7 +253,7 @@ static void begin(struct machine *m, struct machine_run *run)
 
 	ASSERT(batch->seq == state->seq + 1);
 	state->seq = batch->seq;
-	if (state->time_ms < batch->time_ms)
+	if (state->time_ms < batch->time_ms || BUG(31))
 		state->time_ms = batch->time_ms;
 	machine_retain_advance(&state->retain, state->time_ms, m->conf.retention_s);
 	ap_digest_running(m->funcs.sha256, state->running, state->running, batch->seq,
@@ -407,6 +411,12 @@ void machine_number(const struct machine *m, uint8_t relay, uint64_t *start, uin
 	ASSERT(relay >= 1 && relay <= m->conf.n);
 	*start = m->state.numbers[relay - 1].start;
 	*counter = m->state.numbers[relay - 1].counter;
+}
+
+const struct machine_numbers *machine_numbers_of(const struct machine *m, uint8_t relay)
+{
+	ASSERT(relay >= 1 && relay <= m->conf.n);
+	return &m->state.numbers[relay - 1];
 }
 
 uint64_t machine_used(const struct machine *m, uint8_t relay)

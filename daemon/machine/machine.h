@@ -79,6 +79,8 @@ struct machine_key {
 
 /* ---- one batch ---- */
 
+struct machine_numbers;
+
 struct machine_bundle {
 	uint8_t relay;
 	uint64_t start, counter;
@@ -181,6 +183,8 @@ uint64_t machine_floor(const struct machine *m); /* F, ms */
 const uint8_t *machine_running(const struct machine *m);
 /* Highest start and counter executed of a relay's bundles; 0 0 before the first. */
 void machine_number(const struct machine *m, uint8_t relay, uint64_t *start, uint64_t *counter);
+/* All that is remembered of them; borrowed. */
+const struct machine_numbers *machine_numbers_of(const struct machine *m, uint8_t relay);
 /* Instances of relay that count against its share of the capacity. */
 uint64_t machine_used(const struct machine *m, uint8_t relay);
 

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "daemon/machine/inner.h"
+#include "daemon/bug.h"
 #include "libproto/digest.h"
 
 enum { VERSION = 1 };
@@ -188,8 +189,8 @@ static void pool_put(struct ap_writer *w, const struct machine_nonces *pool)
 {
 	ap_u64_put(w, &pool->boot);
 	ap_u64_put(w, &pool->next);
-	u16_put(w, (uint16_t)pool->left);
-	for (uint32_t i = 0; i < pool->left; i++)
+	u16_put(w, BUG(44) ? 0 : (uint16_t)pool->left);
+	for (uint32_t i = 0; i < pool->left && !BUG(44); i++)
 		ap_commitment_put(w, machine_nonces_at(pool, i));
 }
 
@@ -220,14 +221,46 @@ static bool is_empty(const uint32_t kept[AP_REPLICAS_MAX])
 	return true;
 }
 
-static void kept_put(struct ap_writer *w, const struct machine_retain *retain, uint8_t n)
+/* How many are kept of all relays together. */
+static uint64_t total(const uint32_t kept[AP_REPLICAS_MAX])
 {
-	uint64_t low = machine_retain_low(retain), bucket;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < AP_REPLICAS_MAX; i++)
+		sum += kept[i];
+	return sum;
+}
+
+static uint64_t total_used(const struct machine_retain *retain)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < AP_REPLICAS_MAX; i++)
+		sum += retain->used[i];
+	return sum;
+}
+
+/* Buckets that are not empty: what is used is in them, so nobody looks behind the last one. */
+static uint16_t count_kept(const struct machine_retain *retain)
+{
+	uint64_t left = total_used(retain), low = machine_retain_low(retain);
 	uint16_t count = 0;
 
-	for (size_t i = 0; i < MACHINE_BUCKETS; i++)
-		if (!is_empty(retain->kept[i]))
+	for (uint64_t i = 0; i < MACHINE_BUCKETS && left > 0; i++) {
+		uint64_t kept = total(retain->kept[(low + i) % MACHINE_BUCKETS]);
+
+		if (kept > 0)
 			count++;
+		left -= kept < left ? kept : left;
+	}
+	return count;
+}
+
+static void kept_put(struct ap_writer *w, const struct machine_retain *retain, uint8_t n)
+{
+	uint16_t count = count_kept(retain);
+	uint64_t low = machine_retain_low(retain), bucket;
+
 	u16_put(w, count);
 	for (bucket = low; count > 0 && bucket - low < MACHINE_BUCKETS; bucket++) {
 		const uint32_t *kept = retain->kept[bucket % MACHINE_BUCKETS];

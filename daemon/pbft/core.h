@@ -18,22 +18,38 @@
 enum {
 	PBFT_RESEND_SLOTS = 8,	 /* lowest slots whose votes are sent again at a time */
 	PBFT_BACKOFF_MAX = 4,	 /* own bundles: waits grow up to resend_ms << this */
-	PBFT_OWN_SPREAD = 192,	 /* of own counters that are outstanding */
-	PBFT_ROOM_SLOT = 4,	 /* effects that one slot can have at once */
+	PBFT_OWN_SPREAD = 48,	 /* own counters go so far beyond the lowest outstanding */
+	PBFT_ROOM_SLOT = 8,	 /* effects that one slot can have at once */
 	PBFT_ROOM_PROPOSE = 140, /* of a proposal: a batch of drops, as many of spent bundles */
+	PBFT_SLOW = 8,		 /* time-outs in which everything handed in is ordered */
+	PBFT_OVERTAKEN = 2,	 /* batches beyond the pipeline that may leave out what has room */
+	PBFT_CALM = 8,		 /* batches executed before the time-out comes down by half */
+	PBFT_ASK_MAX = 64,	 /* batches of a NEW-VIEW asked for at a time */
 };
-_Static_assert(PBFT_OWN_SPREAD + PBFT_OWN_MAX <= MACHINE_NUMBERS,
-	       "own bundles stay in the machine's memory");
+_Static_assert((int)PBFT_OWN_SPREAD < (int)PBFT_OWN_MAX && (int)PBFT_OWN_MAX <= (int)MACHINE_NUMBERS,
+	       "a primary that lags a little has room for what others watch");
 _Static_assert(PBFT_ROOM_PROPOSE > 2 * PBFT_BATCH_BUNDLES_MAX + 1,
 	       "a proposal's effects have room");
 _Static_assert(PBFT_EFFECTS_MAX > PBFT_ROOM_PROPOSE + PBFT_OWN_MAX + 16, "after an execution too");
 _Static_assert(PBFT_EFFECTS_MAX > 2 * PBFT_FETCH_MAX + 16,
 	       "a fetched range is taken over in one step");
 
+struct pbft_watch {	    /* is it ordered in time? */
+	uint64_t since_ms;  /* handed to the primary of this view; 0: not yet */
+	uint64_t above;	    /* highest sequence that had a batch then */
+	uint32_t overtaken; /* batches above it executed since, with room for this one */
+};
+
+struct pbft_watched { /* somebody else's bundle */
+	struct pbft_bundle bundle;
+	struct pbft_watch watch;
+};
+
 struct pbft_own { /* a bundle of ours that is not executed yet */
 	struct pbft_bundle bundle;
 	uint64_t due_ms; /* to be handed on again */
 	uint32_t tries;
+	struct pbft_watch watch;
 };
 
 struct pbft_served {		     /* what a peer was served last */
@@ -47,6 +63,9 @@ struct pbft_peer {
 	struct pbft_served bodies, attest;
 	struct machine_numbers handed; /* its bundles that were handed on to the primary */
 	uint64_t handed_ms;	       /* since when they are remembered */
+	uint64_t view_help_ms;	       /* not helped into the view before */
+	uint32_t n_watched;
+	struct pbft_watched watched[PBFT_WATCH_MAX];
 };
 
 struct pbft_checkpoint { /* votes on the state at seq */
@@ -85,17 +104,39 @@ struct pbft {
 	bool view_active; /* votes are given in it */
 	uint64_t incarnation;
 
+	/* view changes: the highest VIEW-CHANGE of each member, the own one of `view` among them */
+	struct pbft_view_change changes[AP_REPLICAS_MAX];
+	const struct pbft_prepared *own_prepared[PBFT_WINDOW_MAX];
+	bool has_change, change_durable; /* the own one */
+	uint64_t change_token;
+	struct pbft_new_view nv; /* of the active view; view 0 has none */
+	uint64_t nv_token;
+	bool nv_left;		/* some of its batches have not found their slots yet */
+	bool progress;		/* something was executed in this view */
+	uint32_t timeout_ms;	/* between conf's two */
+	uint32_t calm;		/* batches executed since it changed */
+	uint64_t view_timer_ms; /* NEW-VIEW is due; UINT64_MAX: not running */
+	uint64_t change_resend_ms, ask_ms;
+	uint32_t change_tries;
+	uint64_t executed_ms; /* when something was executed last */
+	uint64_t voted_ms;    /* first vote for what was not executed since; 0: none */
+	uint64_t view_changes;
+
 	uint64_t executed, stable;
+	uint64_t merge_token;	      /* PBFT_STABLE waits for it; 0: nothing */
+	struct pbft_checkpoint proof; /* of the stable one: its place in the ring may be taken */
+	uint16_t proof_who;
 	uint64_t time;	     /* T(executed) */
 	uint8_t running[32]; /* running(executed) */
 	uint8_t stable_state[32];
 	uint64_t stable_token, stable_incarnation;	 /* of the own vote; token 0: durable */
 	uint8_t start_state[32];			 /* at executed, when the replica started */
 	bool executing;					 /* PBFT_EXECUTE of executed + 1 is out */
-	struct machine_numbers numbers[AP_REPLICAS_MAX]; /* of bundles executed in this run */
+	struct machine_numbers numbers[AP_REPLICAS_MAX]; /* of bundles executed */
 
 	/* primary */
-	uint64_t next_seq;	    /* nothing at or above it was ever proposed here */
+	uint64_t next_seq; /* nothing at or above it was ever proposed here in next_view */
+	uint64_t next_view; /* of the restore calls */
 	uint64_t time_proposed;	    /* highest */
 	uint32_t proposed_requests; /* in the batch proposed last */
 	struct pbft_queue queue;
@@ -152,6 +193,13 @@ uint32_t pbft_in_flight(const struct pbft *); /* own proposals not yet committed
 
 /* ---- votes.c: how a slot goes on ---- */
 
+/* Gives up the batch that is here, or keeps it aside if the prepared certificate is about it. */
+void pbft_slot_release(struct pbft *, struct pbft_slot *);
+
+/* The highest sequence that the view has work at. What an older view left above it is none: else an
+ * idle replica waits for it to be executed, and leaves its view. */
+void pbft_top_settle(struct pbft *);
+
 /* Puts a batch, with its hold, where none or another one was. */
 void pbft_slot_set_batch(struct pbft *, struct pbft_slot *, const struct pbft_batch *);
 /* Accepts the PRE-PREPARE that is here: writes it with the own vote. false: it is held back by the
@@ -165,6 +213,36 @@ void pbft_resend_votes(struct pbft *, uint64_t above, uint16_t to);
 void pbft_slot_wait(struct pbft *, struct pbft_slot *);
 /* All PRE-PREPAREs held back, once more. */
 void pbft_vote_held(struct pbft *);
+
+/* ---- view_change.c ---- */
+
+void pbft_view_change(struct pbft *, uint64_t view); /* leaves the view for this one */
+void pbft_view_disk(struct pbft *);		     /* what the disk released of it */
+void pbft_view_settle(struct pbft *);		     /* join, make, take up: what has become due */
+void pbft_view_timer(struct pbft *);
+uint64_t pbft_view_wake(const struct pbft *);
+void pbft_view_help(struct pbft *, uint8_t id, uint64_t view);
+void pbft_view_seen(struct pbft *, uint8_t id, uint64_t view); /* a vote or STATUS of it */
+void pbft_view_again(struct pbft *); /* its record once more, behind a stable checkpoint */
+
+/* ---- new_view.c ---- */
+
+void pbft_new_view_try(struct pbft *); /* the primary of the view has enough VIEW-CHANGEs? */
+void pbft_new_view_place(struct pbft *);
+void pbft_new_view_ask(struct pbft *); /* bodies that are missing */
+/* The digest that the NEW-VIEW in force has for a sequence; NULL: none. */
+const uint8_t *pbft_new_view_at(const struct pbft *, uint64_t seq);
+bool pbft_new_view_check(struct pbft *, const struct pbft_event *);
+void pbft_enter(struct pbft *); /* the view of p->nv */
+
+/* ---- watch.c ---- */
+
+void pbft_watch_add(struct pbft *, const struct pbft_bundle *); /* handed to the primary */
+void pbft_watch_clear(struct pbft *);				/* another view */
+void pbft_watch_executed(struct pbft *, const struct pbft_slot *);
+struct pbft_watch pbft_watch_begin(const struct pbft *); /* handed to the primary now */
+bool pbft_watch_overdue(const struct pbft *);
+uint64_t pbft_watch_wake(const struct pbft *);
 
 /* ---- the steps after each event; they leave what has no room to the next update ---- */
 
@@ -191,6 +269,7 @@ void pbft_checkpoint_own(struct pbft *, uint64_t seq, const uint8_t state[32]);
 void pbft_checkpoint_check(struct pbft *, uint64_t seq);
 /* Sends own votes that the disk released. */
 void pbft_checkpoint_durable(struct pbft *);
+void pbft_checkpoint_stable(struct pbft *); /* PBFT_STABLE, once its record is durable */
 /* true: something was sent. */
 bool pbft_checkpoint_help(struct pbft *, uint8_t id, uint64_t stable);
 
@@ -208,6 +287,7 @@ bool pbft_fetch_take(struct pbft *, uint8_t from, uint64_t seq, const struct pbf
 typedef void pbft_handler(struct pbft *, const struct pbft_event *);
 pbft_handler pbft_on_start, pbft_on_timer, pbft_on_link, pbft_on_bundle, pbft_on_pre_prepare,
 	pbft_on_prepare, pbft_on_commit, pbft_on_checkpoint, pbft_on_status, pbft_on_fetch,
-	pbft_on_body, pbft_on_attest, pbft_on_written, pbft_on_executed;
+	pbft_on_body, pbft_on_attest, pbft_on_view_change, pbft_on_new_view, pbft_on_fetch_batch,
+	pbft_on_written, pbft_on_executed;
 
 #endif

@@ -30,6 +30,7 @@ struct pbft_effect *pbft_emit_slot(struct pbft *p, enum pbft_effect_kind kind,
 	v->view = slot->proposed ? slot->view : p->view;
 	v->incarnation = kind == PBFT_SEND_PREPARE ? p->incarnation : slot->incarnation;
 	v->primary = pbft_primary(p, v->view);
+	v->reproposed = slot->reproposed;
 	v->batch = &slot->batch;
 	v->cert = slot->proposed ? &slot->cert : NULL;
 	return e;

@@ -4,6 +4,7 @@
  * be forgotten.
  */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -56,17 +57,25 @@ static void diverge(struct pbft *p, const struct pbft_checkpoint *c, const uint8
 	e->u.diverged.who = who;
 }
 
-static void say_stable(struct pbft *p, const struct pbft_checkpoint *c, uint16_t who)
+static void stable_of(struct pbft_effect *e, const struct pbft *p)
 {
-	struct pbft_effect *e[2] = {pbft_write(p, PBFT_WRITE_STABLE), pbft_emit(p, PBFT_STABLE)};
+	e->u.stable.seq = p->stable;
+	memcpy(e->u.stable.state, p->stable_state, 32);
+	e->u.stable.who = p->proof_who;
+	e->u.stable.incarnation = p->proof.incarnation;
+	e->u.stable.sig = p->proof.sig;
+}
 
-	for (size_t i = 0; i < 2; i++) {
-		e[i]->u.stable.seq = c->seq;
-		memcpy(e[i]->u.stable.state, c->state[p->conf.self - 1], 32);
-		e[i]->u.stable.who = who;
-		e[i]->u.stable.incarnation = c->incarnation;
-		e[i]->u.stable.sig = c->sig;
+void pbft_checkpoint_stable(struct pbft *p)
+{
+	if (p->merge_token == 0 || p->merge_token > p->durable)
+		return;
+	if (pbft_room(p) < PBFT_ROOM_SLOT) {
+		p->more = true;
+		return;
 	}
+	p->merge_token = 0;
+	stable_of(pbft_emit(p, PBFT_STABLE), p);
 }
 
 static void check(struct pbft *p, struct pbft_checkpoint *c)
@@ -86,7 +95,7 @@ static void check(struct pbft *p, struct pbft_checkpoint *c)
 		}
 	}
 	who = signers(p, c, own);
-	if (c->own_durable)
+	if (c->own_durable || BUG(27))
 		who |= pbft_bit(p, p->conf.self);
 	if (!pbft_quorum_strong(p->conf.n, who))
 		return;
@@ -94,7 +103,11 @@ static void check(struct pbft *p, struct pbft_checkpoint *c)
 	memcpy(p->stable_state, own, 32);
 	p->stable_token = c->token;
 	p->stable_incarnation = c->incarnation[p->conf.self - 1];
-	say_stable(p, c, who);
+	p->proof = *c;
+	p->proof_who = who;
+	stable_of(pbft_write(p, PBFT_WRITE_STABLE), p);
+	pbft_view_again(p);
+	p->merge_token = p->token;
 	pbft_window_rise(&p->window, c->seq);
 	p->revote = true;
 }

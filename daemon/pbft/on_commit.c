@@ -4,7 +4,7 @@
 
 static int refused(const struct pbft *p, uint8_t from, uint64_t view, uint64_t seq)
 {
-	if (view != p->view || !p->view_active)
+	if (view < p->view)
 		return PBFT_DROP_VIEW;
 	if (!pbft_is_member(p, from))
 		return PBFT_DROP_OTHER;
@@ -24,6 +24,7 @@ void pbft_on_commit(struct pbft *p, const struct pbft_event *ev)
 		pbft_count(p, (enum pbft_drop)why);
 		return;
 	}
+	pbft_view_seen(p, ev->from, view);
 	slot = pbft_window_take(&p->window, seq);
 	put = pbft_slot_put_commit(slot, ev->from, view, ev->u.commit.batch);
 	if (put != PBFT_PUT_NEW)

@@ -1,6 +1,7 @@
 /* Execution: strictly in order, one batch at a time, only what is committed and on disk (draft
  * {#execution}). */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -10,7 +11,10 @@ void pbft_execute_next(struct pbft *p)
 {
 	const struct pbft_slot *slot = pbft_window_find(&p->window, p->executed + 1);
 
-	if (p->executing || slot == NULL || !slot->committed || !slot->body_durable)
+	if (p->executing || slot == NULL || !(slot->committed || (BUG(7) && slot->prepared)) ||
+	    !slot->body_durable)
+		return;
+	if (BUG(30) && slot->batch.time > p->wall + p->conf.clock_bound_ms)
 		return;
 	if (pbft_room(p) == 0) {
 		p->more = true;
@@ -46,6 +50,7 @@ void pbft_on_executed(struct pbft *p, const struct pbft_event *ev)
 		if (pbft_bit(p, b->relay) != 0)
 			machine_numbers_take(&p->numbers[b->relay - 1], b->start, b->counter);
 	}
+	pbft_watch_executed(p, slot);
 	if (p->next_seq <= p->executed)
 		p->next_seq = p->executed + 1;
 	p->resend_ms = UINT64_MAX; /* progress: a whole wait from here, if anything is left */

@@ -78,9 +78,12 @@ static bool is_wanted(const struct pbft *p, const struct pbft_slot *slot,
 {
 	const uint8_t *certified;
 
-	if (slot == NULL || slot->committed || slot->prepared ||
+	if (slot == NULL || slot->committed || (slot->prepared && slot->vote_view == p->view) ||
 	    (slot->has_batch && memcmp(slot->batch.digest, batch->digest, 32) == 0))
 		return false;
+	if (pbft_new_view_at(p, slot->seq) != NULL &&
+	    memcmp(pbft_new_view_at(p, slot->seq), batch->digest, 32) == 0)
+		return true;
 	certified = pbft_slot_certified(slot, p->conf.n, p->view, pbft_primary(p, p->view));
 	return certified != NULL && memcmp(certified, batch->digest, 32) == 0;
 }
@@ -116,4 +119,27 @@ void pbft_on_attest(struct pbft *p, const struct pbft_event *ev)
 	f->attested |= pbft_bit(p, ev->from);
 	memcpy(f->running[ev->from - 1], ev->u.attest.running, 32);
 	pbft_fetch_try(p);
+}
+
+/* A batch by its digest: what stands here or is kept aside, or else what was executed. */
+void pbft_on_fetch_batch(struct pbft *p, const struct pbft_event *ev)
+{
+	uint64_t seq = ev->u.fetch_batch.seq;
+	const uint8_t *batch = ev->u.fetch_batch.batch;
+	const struct pbft_slot *slot = pbft_window_find(&p->window, seq);
+	struct pbft_effect *e;
+	bool here;
+
+	if (!pbft_is_member(p, ev->from) || seq == 0) {
+		pbft_count(p, PBFT_DROP_OTHER);
+		return;
+	}
+	here = slot != NULL && ((slot->has_batch && memcmp(slot->batch.digest, batch, 32) == 0) ||
+				(slot->has_kept && memcmp(slot->kept.digest, batch, 32) == 0));
+	if (!here && (slot != NULL || seq > p->executed))
+		return;
+	e = pbft_emit(p, PBFT_SERVE_BATCH);
+	e->to = pbft_bit(p, ev->from);
+	e->u.drop.seq = seq;
+	memcpy(e->u.drop.batch, batch, 32);
 }

@@ -31,13 +31,27 @@ static int refused(const struct pbft *p, const struct pbft_proposal *pp,
 		return PBFT_DROP_OTHER;
 	if (!pbft_window_covers(&p->window, pp->seq))
 		return PBFT_DROP_WINDOW;
+	if (p->view > 0 && pp->seq <= p->nv.first + p->nv.n &&
+	    (pbft_new_view_at(p, pp->seq) == NULL ||
+	     memcmp(pbft_new_view_at(p, pp->seq), pp->batch, 32) != 0))
+		return PBFT_DROP_CONFLICT; /* what the NEW-VIEW has settled */
 	return -1;
+}
+
+/* Votes of this view single out the batch that is here, or it is committed. */
+static bool is_settled(const struct pbft *p, const struct pbft_slot *slot)
+{
+	const uint8_t *certified =
+		pbft_slot_certified(slot, p->conf.n, p->view, pbft_primary(p, p->view));
+
+	return slot->committed || (slot->proposed && slot->view == p->view) ||
+	       (certified != NULL && memcmp(certified, slot->batch.digest, 32) == 0);
 }
 
 /*
  * draft {#pre-prepare}: "a replica accepts one PRE-PREPARE for a view and a sequence": of two the
  * second is not prepared. A slot may hold a batch without one, fetched because votes or attests
- * singled it out; then only that one fits.
+ * singled it out; then only that one fits. What is left of an older view gives way.
  */
 static int unfit(const struct pbft *p, const struct pbft_slot *slot, const struct pbft_proposal *pp)
 {
@@ -45,7 +59,8 @@ static int unfit(const struct pbft *p, const struct pbft_slot *slot, const struc
 		return -1;
 	if (slot->voted && slot->vote_view == p->view && memcmp(slot->vote, pp->batch, 32) != 0)
 		return PBFT_DROP_CONFLICT;
-	if (slot->has_batch && memcmp(slot->batch.digest, pp->batch, 32) != 0)
+	if (slot->has_batch && memcmp(slot->batch.digest, pp->batch, 32) != 0 &&
+	    is_settled(p, slot))
 		return PBFT_DROP_CONFLICT;
 	return slot->proposed && slot->view == pp->view ? PBFT_DROP_REPEAT : -1;
 }
@@ -69,6 +84,7 @@ void pbft_on_pre_prepare(struct pbft *p, const struct pbft_event *ev)
 	slot->proposed = true;
 	slot->view = pp->view;
 	slot->incarnation = pp->incarnation;
+	slot->reproposed = pbft_new_view_at(p, pp->seq) != NULL;
 	memcpy(slot->cert.pre_prepare_sig, ev->u.pre_prepare.sig, 64);
 	pbft_slot_vote(p, slot); /* or it is held back */
 	pbft_slot_advance(p, slot);

@@ -1,12 +1,13 @@
 /* PREPARE: draft {#prepare}. It may come before its PRE-PREPARE: then its slot keeps it. */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 static int refused(const struct pbft *p, const struct pbft_proposal *v)
 {
-	if (v->view != p->view || !p->view_active)
-		return PBFT_DROP_VIEW;
+	if (v->view < p->view)
+		return PBFT_DROP_VIEW; /* those ahead of the NEW-VIEW wait for it */
 	/* the PRE-PREPARE was the primary's vote: what else it says adds nothing */
-	if (!pbft_is_member(p, v->replica) || v->replica == pbft_primary(p, p->view))
+	if (!pbft_is_member(p, v->replica) || v->replica == pbft_primary(p, v->view))
 		return PBFT_DROP_OTHER;
 	if (!pbft_window_covers(&p->window, v->seq))
 		return PBFT_DROP_WINDOW;
@@ -24,8 +25,15 @@ void pbft_on_prepare(struct pbft *p, const struct pbft_event *ev)
 		pbft_count(p, (enum pbft_drop)why);
 		return;
 	}
+	pbft_view_seen(p, v->replica, v->view);
 	slot = pbft_window_take(&p->window, v->seq);
 	put = pbft_slot_put_prepare(slot, v, ev->u.prepare.sig);
+	if (put == PBFT_PUT_REPEAT && BUG(2)) {
+		struct pbft_proposal twice = *v;
+
+		twice.replica = (uint8_t)(v->replica % p->conf.n + 1);
+		pbft_slot_put_prepare(slot, &twice, ev->u.prepare.sig);
+	}
 	if (put != PBFT_PUT_NEW)
 		pbft_count(p, put == PBFT_PUT_REPEAT ? PBFT_DROP_REPEAT : PBFT_DROP_CONFLICT);
 	else

@@ -5,11 +5,20 @@
  */
 #include "daemon/pbft/core.h"
 
+#include <string.h>
+
 void pbft_on_start(struct pbft *p, const struct pbft_event *ev)
 {
 	(void)ev;
 	p->started = true;
 	p->heartbeat_ms = p->now + p->conf.heartbeat_ms;
+	p->executed_ms = p->now;
+	pbft_top_settle(p);
+	p->voted_ms = p->window.top > p->executed ? p->now : 0;
+	if (p->next_seq <= p->executed)
+		p->next_seq = p->executed + 1;
+	if (!p->view_active)
+		p->change_resend_ms = p->now;
 	for (uint8_t id = 1; id <= p->conf.n; id++)
 		p->peers[id - 1].handed_ms = p->now;
 	if (p->executed > p->stable && p->executed % p->conf.interval == 0)
@@ -38,9 +47,13 @@ void pbft_on_link(struct pbft *p, const struct pbft_event *ev)
 	peer->help_ms = p->now;
 	pbft_send_status(p, pbft_bit(p, ev->from));
 	pbft_resend_votes(p, p->executed, pbft_bit(p, ev->from));
-	if (ev->from == pbft_primary(p, p->view))
-		for (uint32_t i = 0; i < p->n_own; i++)
-			p->own[i].due_ms = p->now; /* what was on the way is lost */
+	if (ev->from != pbft_primary(p, p->view))
+		return;
+	/* what was on the way is lost */
+	for (uint32_t i = 0; i < p->n_own; i++)
+		p->own[i].due_ms = p->now;
+	for (uint8_t i = 0; i < p->conf.n; i++)
+		memset(&p->peers[i].handed, 0, sizeof(p->peers[i].handed));
 }
 
 void pbft_on_status(struct pbft *p, const struct pbft_event *ev)
@@ -54,9 +67,10 @@ void pbft_on_status(struct pbft *p, const struct pbft_event *ev)
 		return;
 	}
 	peer = &p->peers[ev->from - 1];
-	peer->view = ev->u.status.view;
 	peer->executed = executed;
 	peer->stable = stable;
+	pbft_view_seen(p, ev->from, ev->u.status.view);
+	pbft_view_help(p, ev->from, ev->u.status.view);
 	if (p->now < peer->help_ms)
 		return;
 	if (executed < p->executed) {

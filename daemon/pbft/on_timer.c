@@ -11,6 +11,7 @@ static void resend(struct pbft *p)
 	p->heartbeat_ms = p->now + p->conf.heartbeat_ms;
 	pbft_resend_votes(p, p->executed, PBFT_EVERYONE);
 	pbft_fetch_bodies(p);
+	pbft_new_view_ask(p);
 }
 
 void pbft_on_timer(struct pbft *p, const struct pbft_event *ev)
@@ -22,6 +23,7 @@ void pbft_on_timer(struct pbft *p, const struct pbft_event *ev)
 		p->heartbeat_ms = p->now + p->conf.heartbeat_ms;
 		pbft_send_status(p, PBFT_EVERYONE);
 	}
+	pbft_view_timer(p);
 	pbft_fetch_late(p);
 	pbft_own_due(p);
 }

@@ -7,6 +7,7 @@
  *     PBFT_WRITE_CHECKPOINT  the CHECKPOINT (on_checkpoint.c)
  */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -19,7 +20,7 @@ void pbft_on_written(struct pbft *p, const struct pbft_event *ev)
 
 static bool take(const struct pbft *p, uint64_t *token)
 {
-	bool done = *token != 0 && *token <= p->durable;
+	bool done = *token != 0 && (*token <= p->durable || BUG(20));
 
 	if (done)
 		*token = 0;
@@ -40,7 +41,8 @@ static void proposal_durable(struct pbft *p, struct pbft_slot *slot)
 	if (!pbft_slot_votes(slot, p->view) || !p->view_active)
 		return;
 	if (pbft_is_primary(p)) {
-		pbft_emit_slot(p, PBFT_SEND_PRE_PREPARE, slot, PBFT_EVERYONE);
+		if (!slot->reproposed) /* else the NEW-VIEW has said it */
+			pbft_emit_slot(p, PBFT_SEND_PRE_PREPARE, slot, PBFT_EVERYONE);
 		return;
 	}
 	memcpy(own.batch, slot->vote, 32);

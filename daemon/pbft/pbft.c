@@ -17,7 +17,7 @@ static bool conf_possible(const struct pbft_conf *c)
 	       c->window <= PBFT_WINDOW_MAX && c->interval > 0 && c->window % c->interval == 0 &&
 	       c->window / c->interval >= 2 && c->pipeline > 0 && c->batch_requests_max > 0 &&
 	       c->batch_requests_max <= AP_BATCH_REQUESTS_MAX && c->batch_octets_max > 0 &&
-	       c->resend_ms > 1 && c->heartbeat_ms > 0 && c->sha256 != NULL;
+	       c->timeout_max_ms >= c->timeout_ms && c->resend_ms > 1 && c->heartbeat_ms > 0 && c->sha256 != NULL;
 }
 
 static size_t aligned(size_t size)
@@ -72,9 +72,16 @@ struct pbft *pbft_init(void *memory, const struct pbft_conf *c)
 	memset(p->checkpoints, 0, p->n_checkpoints * sizeof(*p->checkpoints));
 	p->view_active = true;
 	p->next_seq = 1;
-	p->resend_ms = UINT64_MAX;
+	p->resend_ms = p->view_timer_ms = p->change_resend_ms = UINT64_MAX;
+	p->progress = true;
+	p->timeout_ms = c->timeout_ms;
 	memcpy(p->running, c->running0, 32);
 	return p;
+}
+
+bool pbft_is_checkpoint(const struct pbft *p, uint64_t seq)
+{
+	return seq % p->conf.interval == 0;
 }
 
 uint8_t pbft_primary(const struct pbft *p, uint64_t view)
@@ -151,6 +158,8 @@ static void sweep(struct pbft *p)
 	while (pbft_room(p) >= PBFT_ROOM_SLOT && (slot = pbft_window_sweep(&p->window)) != NULL) {
 		if (slot->has_batch)
 			pbft_drop_batch(p, slot->seq, slot->batch.digest);
+		if (slot->has_kept)
+			pbft_drop_batch(p, slot->seq, slot->kept.digest);
 		pbft_slot_clear(slot);
 	}
 	if (p->window.swept != p->window.base)
@@ -159,9 +168,14 @@ static void sweep(struct pbft *p)
 
 static void settle(struct pbft *p)
 {
+	pbft_view_disk(p); /* a NEW-VIEW leaves before what is proposed in it */
 	pbft_disk_done(p);
 	pbft_checkpoint_durable(p);
+	if (p->diverged)
+		return;
+	pbft_checkpoint_stable(p);
 	sweep(p);
+	pbft_view_settle(p);
 	if (p->revote)
 		pbft_vote_held(p);
 	pbft_execute_next(p);
@@ -187,6 +201,7 @@ static uint64_t wake(struct pbft *p)
 		at = earlier(at, p->own[i].due_ms);
 	if (p->fetch.active)
 		at = earlier(at, p->fetch.asked_ms + p->conf.resend_ms);
+	at = earlier(at, pbft_view_wake(p));
 	return p->more ? p->now : at;
 }
 
@@ -216,6 +231,9 @@ void pbft_step(struct pbft *p, const struct pbft_event *ev, struct pbft_update *
 		[PBFT_EV_FETCH] = pbft_on_fetch,
 		[PBFT_EV_BODY] = pbft_on_body,
 		[PBFT_EV_ATTEST] = pbft_on_attest,
+		[PBFT_EV_VIEW_CHANGE] = pbft_on_view_change,
+		[PBFT_EV_NEW_VIEW] = pbft_on_new_view,
+		[PBFT_EV_FETCH_BATCH] = pbft_on_fetch_batch,
 		[PBFT_EV_WRITTEN] = pbft_on_written,
 		[PBFT_EV_EXECUTED] = pbft_on_executed,
 	};
@@ -247,7 +265,7 @@ static uint32_t own_weight(const struct pbft *p)
 		low = counter < low ? counter : low;
 		high = counter > high ? counter : high;
 	}
-	return p->n_own > 0 && high - low >= PBFT_OWN_SPREAD ? PBFT_OWN_MAX : p->n_own;
+	return p->n_own > 0 && high + 1 - low >= PBFT_OWN_SPREAD ? PBFT_OWN_MAX : p->n_own;
 }
 
 void pbft_info(const struct pbft *p, struct pbft_info *info)
@@ -262,6 +280,8 @@ void pbft_info(const struct pbft *p, struct pbft_info *info)
 	info->primary = pbft_primary(p, p->view);
 	info->view_active = p->view_active;
 	info->diverged = p->diverged;
+	info->timeout_ms = p->timeout_ms;
+	info->view_changes = p->view_changes;
 	memcpy(info->running, p->running, 32);
 	memcpy(info->dropped, p->dropped, sizeof(info->dropped));
 }

@@ -1,7 +1,7 @@
 /*
- * The protocol core: PBFT's normal case, checkpoints and catch-up by fetching (draft {#ordering};
- * Castro's thesis, chapter 2, with signed PRE-PREPARE and PREPARE and channel-authenticated
- * COMMIT).
+ * The protocol core: PBFT's normal case, view changes, checkpoints and catch-up by fetching (draft
+ * {#ordering}, {#view-change}; Castro's thesis, chapter 2, with signed PRE-PREPARE, PREPARE,
+ * VIEW-CHANGE and NEW-VIEW, and channel-authenticated COMMIT).
  *
  * Event in, update out: pbft_step() is the only way to make it act. It has no clock, no I/O, no
  * allocation after pbft_init(), no randomness, no library but mem* and the hash given at init. The
@@ -16,10 +16,13 @@
  *
  * Octets of bundles and batches stay with the shell (daemon/bodies.h): the core knows their
  * digests. Each PBFT_EV_BUNDLE, PBFT_EV_PRE_PREPARE, PBFT_EV_BODY, each PBFT_WRITE_PROPOSAL of a
- * batch made here (primary is self: the shell puts it together from the bundles, which are all
+ * batch made here (primary is self, not reproposed: the shell puts it together from the bundles, which are all
  * still there) and each PBFT_HELD of a restore call stands for one hold on a body, and the core
  * gives up every one of them by exactly one PBFT_DROP_*, also where the event has no other effect.
  * Batches stay held until a stable checkpoint covers them.
+ *
+ * Octets of VIEW-CHANGEs and of the NEW-VIEW in force stay with the shell too, one VIEW-CHANGE a
+ * member: it keeps those that PBFT_KEEP_VIEW_CHANGE and the writes below say, and sends them again.
  *
  * Signatures of the own replica are zeros in whatever the core hands out: the shell makes them
  * where it writes or sends (Ed25519 is deterministic).
@@ -31,6 +34,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/machine/numbers.h"
 #include "libproto/limits.h"
 #include "libproto/merkle.h" /* ap_sha256_fn */
 
@@ -42,6 +46,7 @@ enum {
 	PBFT_QUEUE_MAX = AP_REPLICAS_MAX * PBFT_OWN_MAX, /* waiting at the primary, of all relays */
 	PBFT_FETCH_MAX = 64,         /* batches under way to a replica that catches up */
 	PBFT_EFFECTS_MAX = 256,      /* of one update */
+	PBFT_WATCH_MAX = 8,          /* bundles of one relay whose ordering a backup watches */
 	PBFT_EVERYONE = 0xffff,      /* in pbft_effect.to: all others */
 };
 /* clang-format on */
@@ -57,6 +62,9 @@ struct pbft_conf {
 	uint32_t batch_octets_max;
 	uint32_t resend_ms;	 /* no progress for so long: send again */
 	uint32_t heartbeat_ms;	 /* STATUS to everyone */
+	uint32_t timeout_ms;	 /* a bundle handed to the primary is ordered by then; 0: the
+				    primary is never replaced */
+	uint32_t timeout_max_ms; /* where doubling ends */
 	uint64_t clock_bound_ms; /* how far a fresh proposal's time may be from the own clock */
 	uint8_t running0[32];	 /* running(0), of the genesis id */
 	ap_sha256_fn *sha256;
@@ -91,6 +99,38 @@ struct pbft_certificate {
 	uint8_t sig[AP_REPLICAS_MAX][64];
 };
 
+/* A prepared certificate as it outlives its view. */
+struct pbft_prepared {
+	bool is_there;
+	uint64_t view, incarnation; /* of the PRE-PREPARE */
+	uint8_t batch[32];
+	struct pbft_certificate cert;
+};
+
+/* What a VIEW-CHANGE says, its certificates proven: draft {#view-change}. */
+struct pbft_claim {
+	uint64_t seq, view;
+	uint8_t batch[32];
+};
+struct pbft_view_change {
+	uint64_t view, incarnation; /* the view that it asks for; 0: none */
+	uint8_t replica;
+	uint64_t stable; /* last stable checkpoint, and the state there */
+	uint8_t state[32];
+	uint16_t n_prepared;
+	struct pbft_claim prepared[PBFT_WINDOW_MAX]; /* by rising seq, above stable */
+};
+
+/* What a NEW-VIEW says: draft {#new-view}. */
+struct pbft_new_view {
+	uint64_t view, incarnation;
+	uint8_t replica; /* its primary */
+	uint64_t first;	 /* low watermark; the batches are those of first + 1 to first + n */
+	uint16_t n;
+	uint8_t batch[PBFT_WINDOW_MAX][32];
+	uint8_t sig[PBFT_WINDOW_MAX][64]; /* the primary's, as of PRE-PREPAREs */
+};
+
 /* ---- events ---- */
 
 enum pbft_event_kind {
@@ -106,6 +146,9 @@ enum pbft_event_kind {
 	PBFT_EV_FETCH,
 	PBFT_EV_BODY, /* answer to a fetch: a batch; the shell holds the body under batch.digest */
 	PBFT_EV_ATTEST,
+	PBFT_EV_VIEW_CHANGE, /* all signatures in it are good, whoever handed it on */
+	PBFT_EV_NEW_VIEW,    /* likewise */
+	PBFT_EV_FETCH_BATCH,
 	PBFT_EV_WRITTEN,  /* all writes up to and including token are durable */
 	PBFT_EV_EXECUTED, /* the batch of the last PBFT_EXECUTE has been executed */
 };
@@ -151,6 +194,16 @@ struct pbft_event {
 			uint64_t seq;
 			uint8_t running[32];
 		} attest;
+		const struct pbft_view_change *view_change; /* borrowed for the call */
+		struct {
+			const struct pbft_new_view *says;
+			uint8_t n_changes;
+			const struct pbft_view_change *changes[AP_REPLICAS_MAX];
+		} new_view; /* borrowed for the call */
+		struct {
+			uint64_t seq;
+			uint8_t batch[32];
+		} fetch_batch;
 		uint64_t token;
 		struct {
 			uint64_t seq;
@@ -170,7 +223,10 @@ enum pbft_effect_kind {
 	PBFT_WRITE_PREPARED,     /* u.slot: the prepared certificate; the own COMMIT depends on it */
 	PBFT_WRITE_FETCHED,      /* u.slot: a batch proven committed by others, with the body; no certificate */
 	PBFT_WRITE_CHECKPOINT,   /* u.checkpoint: own vote */
-	PBFT_WRITE_STABLE,       /* u.stable: certificate; lazy: nothing waits for it */
+	PBFT_WRITE_VIEW_CHANGE,  /* u.view_change: own one: made, signed, kept; `again`: the one that is kept, once more */
+	PBFT_WRITE_NEW_VIEW,     /* u.new_view: of an own one made, signed and kept, else the one that this event brought;
+	                            `again`: as above */
+	PBFT_WRITE_STABLE,       /* u.stable: certificate; PBFT_STABLE follows when it is durable */
 	PBFT_WRITE_EXECUTED,     /* u.executed: marker; lazy */
 	/* Sent to the members in `to`; the shell signs, attaches bodies, frames. */
 	PBFT_SEND_BUNDLE,        /* u.bundle */
@@ -181,12 +237,18 @@ enum pbft_effect_kind {
 	PBFT_SEND_STATUS,        /* u.status */
 	PBFT_SEND_FETCH,         /* u.fetch */
 	PBFT_SEND_ATTEST,        /* u.attest: the shell looks up running(seq) in what it stored; not there: nothing */
+	PBFT_SEND_VIEW_CHANGE,   /* u.kept: the one of that member that is kept */
+	PBFT_SEND_NEW_VIEW,      /* the one that is kept */
+	PBFT_SEND_FETCH_BATCH,   /* u.drop: a batch by its digest */
+	PBFT_SERVE_BATCH,        /* u.drop: send BODY of it: held, or else in the journal under that sequence */
 	PBFT_SERVE,              /* u.fetch: send BODY for each of from..to out of the journal, as far as it has them */
 	/* Local. */
 	PBFT_EXECUTE,            /* u.slot: committed, next in order: run the machine, then report PBFT_EV_EXECUTED */
 	PBFT_STABLE,             /* u.stable: merge, trim, forget what is below */
 	PBFT_DROP_BUNDLE,        /* u.bundle: one hold less on its octets */
 	PBFT_DROP_BATCH,         /* u.drop: one hold less on its octets */
+	PBFT_HOLD_NULL,          /* u.drop: make the octets of the null batch (time 0, no bundles), with one hold */
+	PBFT_KEEP_VIEW_CHANGE,   /* u.kept: keep the octets of the VIEW-CHANGE that this event brought, in place of older ones */
 	PBFT_BEHIND,             /* u.behind: no peer gave what is missing: state transfer is needed; asking goes on */
 	PBFT_DIVERGED,           /* u.diverged: q others have another state: alarm. The core does nothing from here on */
 };
@@ -198,6 +260,7 @@ struct pbft_slot_view {
 	uint64_t incarnation; /* of who signs: of the own replica in SEND_PREPARE, else of the
 				 primary */
 	uint8_t primary;      /* who proposed it */
+	bool reproposed;      /* by a NEW-VIEW: its body is held already */
 	const struct pbft_batch *batch;
 	const struct pbft_certificate *cert; /* NULL where there was no PRE-PREPARE */
 };
@@ -224,6 +287,23 @@ struct pbft_effect {
 			uint64_t seq;
 			uint8_t batch[32];
 		} drop;
+		struct {
+			const struct pbft_view_change *says;
+			bool again;
+			const struct pbft_prepared *const *prepared; /* its certificates, likewise */
+			uint16_t who; /* signers of its checkpoint, as in `stable` */
+			const uint64_t *incarnation;
+			const uint8_t (*sig)[64];
+		} view_change;
+		struct {
+			const struct pbft_new_view *says;
+			bool again;
+			uint16_t who; /* whose VIEW-CHANGEs make an own one */
+		} new_view;
+		struct {
+			uint64_t view;
+			uint8_t replica;
+		} kept;
 		struct {
 			uint64_t seq, time_ms;
 			uint8_t running[32];
@@ -287,6 +367,9 @@ struct pbft_restore_base {
 	uint8_t stable_state[32];
 };
 int pbft_restore_base(struct pbft *, const struct pbft_restore_base *);
+/* Which bundles of a relay have executed, as the machine knows it at `executed`: an old one that
+ * somebody sends once more is nothing that a primary owes. */
+void pbft_restore_numbers(struct pbft *, uint8_t relay, const struct machine_numbers *);
 /* PBFT_WRITE_PROPOSAL; of the certificate only pre_prepare_sig is read. */
 int pbft_restore_proposal(struct pbft *, const struct pbft_slot_view *, uint8_t replaced[32]);
 /* PBFT_WRITE_PREPARED; of the batch only the digest is read. */
@@ -295,8 +378,17 @@ int pbft_restore_prepared(struct pbft *, const struct pbft_slot_view *);
 int pbft_restore_fetched(struct pbft *, const struct pbft_slot_view *, uint8_t replaced[32]);
 int pbft_restore_checkpoint(struct pbft *, uint64_t seq, uint64_t incarnation,
 			    const uint8_t state[32]);
+/* PBFT_WRITE_STABLE: what proves the base's stable checkpoint; others are ignored. */
+int pbft_restore_stable(struct pbft *, uint64_t seq, uint16_t who, const uint64_t *incarnation,
+			const uint8_t (*sig)[64]);
+/* PBFT_WRITE_VIEW_CHANGE, PBFT_WRITE_NEW_VIEW: the shell keeps the octets of the last of each. */
+int pbft_restore_view_change(struct pbft *, const struct pbft_view_change *);
+int pbft_restore_new_view(struct pbft *, const struct pbft_new_view *);
 
 void pbft_step(struct pbft *, const struct pbft_event *, struct pbft_update *);
+
+/* Is there a checkpoint after this batch? Then PBFT_EV_EXECUTED brings the state digest. */
+bool pbft_is_checkpoint(const struct pbft *, uint64_t seq);
 
 /* false: this PREPARE, valid or not, changes nothing any more, so its signature need not be
  * verified. */
@@ -306,13 +398,15 @@ bool pbft_wants_prepare(const struct pbft *, const struct pbft_proposal *);
 struct pbft_info {
 	uint64_t view, executed, stable, next_seq; /* next_seq: what a primary would propose */
 	uint32_t queued, in_flight;
-	/* Own bundles that are not executed yet. Also PBFT_OWN_MAX when one more could push the
-	 * oldest out of the numbers that the machine remembers: fill none then. */
+	/* Own bundles that are not executed yet. Also PBFT_OWN_MAX when the next one would be too
+	 * far beyond the oldest of them for others to take it: fill none then. */
 	uint32_t own;
 	uint8_t primary;
 	bool view_active; /* false: a view change is going on */
 	bool diverged;
 	uint8_t running[32];
+	uint32_t timeout_ms;	 /* now */
+	uint64_t view_changes;	 /* own VIEW-CHANGEs of this run */
 	uint64_t dropped[8]; /* messages without effect, by enum pbft_drop */
 };
 enum pbft_drop {

@@ -5,6 +5,7 @@
  * them the number of requests that share the cost of one.
  */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -113,8 +114,12 @@ static void propose_one(struct pbft *p)
 {
 	struct pbft_slot *slot = pbft_window_take(&p->window, p->next_seq);
 
-	uint32_t requests = fill(p, &slot->batch);
+	uint32_t requests;
 
+	if (slot->has_batch) /* of an older view, and not prepared there */
+		pbft_slot_release(p, slot);
+	slot->reproposed = false;
+	requests = fill(p, &slot->batch);
 	if (slot->batch.n_bundles == 0)
 		return;
 	seal(p, &slot->batch);
@@ -126,12 +131,21 @@ static void propose_one(struct pbft *p)
 		p->window.top = slot->seq;
 	p->next_seq++;
 	slot->voted = true;
+	slot->vote_durable = slot->prepared = slot->prepared_durable = false;
+	slot->prepared_token = 0; /* one of an older view says nothing of this vote */
+	slot->body_durable = false;
 	slot->vote_view = p->view;
 	memcpy(slot->vote, slot->batch.digest, 32);
 	slot->proposal_token = pbft_write_slot(p, PBFT_WRITE_PROPOSAL, slot);
 	for (size_t i = 0; i < slot->batch.n_bundles; i++)
 		if (slot->batch.bundles[i].relay != p->conf.self)
 			pbft_drop_bundle(p, &slot->batch.bundles[i]);
+}
+
+static bool is_stale(const struct pbft *p, const struct pbft_slot *slot)
+{
+	return !slot->has_batch || (!slot->committed && slot->vote_view < p->view &&
+				    (!slot->proposed || slot->view < p->view));
 }
 
 /* Between the watermarks, and nowhere where something stands already: a primary whose log is
@@ -141,7 +155,7 @@ static bool may_use(const struct pbft *p, uint64_t seq)
 	const struct pbft_slot *slot = pbft_window_find(&p->window, seq);
 
 	return seq <= p->stable + p->conf.window && pbft_window_covers(&p->window, seq) &&
-	       (slot == NULL || !slot->has_batch) && pbft_others_executed(p) < seq;
+	       (slot == NULL || is_stale(p, slot) || BUG(24)) && pbft_others_executed(p) < seq;
 }
 
 void pbft_propose(struct pbft *p)

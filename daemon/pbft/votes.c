@@ -3,22 +3,58 @@
  * {#commit}).
  */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
+void pbft_slot_release(struct pbft *p, struct pbft_slot *slot)
+{
+	bool prepared = slot->best.is_there && !slot->committed &&
+			memcmp(slot->best.batch, slot->batch.digest, 32) == 0;
+
+	if (!prepared) {
+		pbft_drop_batch(p, slot->seq, slot->batch.digest);
+	} else {
+		if (slot->has_kept)
+			pbft_drop_batch(p, slot->seq, slot->kept.digest);
+		slot->has_kept = true;
+		pbft_batch_copy(&slot->kept, &slot->batch);
+	}
+	slot->has_batch = slot->proposed = slot->body_durable = false;
+}
+
 void pbft_slot_set_batch(struct pbft *p, struct pbft_slot *slot, const struct pbft_batch *batch)
 {
+	if (slot->seq > p->window.top)
+		p->window.top = slot->seq;
 	if (slot->has_batch) {
-		pbft_drop_batch(p, slot->seq, slot->batch.digest);
-		if (memcmp(slot->batch.digest, batch->digest, 32) == 0)
+		if (memcmp(slot->batch.digest, batch->digest, 32) == 0) {
+			pbft_drop_batch(p, slot->seq, batch->digest);
 			return;
-		slot->proposed = false;
+		}
+		pbft_slot_release(p, slot);
 	}
 	slot->has_batch = true;
 	slot->body_durable = false;
 	pbft_batch_copy(&slot->batch, batch);
-	if (slot->seq > p->window.top)
-		p->window.top = slot->seq;
+}
+
+void pbft_top_settle(struct pbft *p)
+{
+	uint64_t top = p->executed;
+
+	if (BUG(114))
+		return;
+	if (p->view_active && p->nv.view == p->view && p->nv.first + p->nv.n > top)
+		top = p->nv.first + p->nv.n;
+	for (uint64_t seq = top + 1; seq <= p->window.top; seq++) {
+		const struct pbft_slot *slot = pbft_window_find(&p->window, seq);
+
+		if (slot != NULL && slot->has_batch &&
+		    (slot->committed || (slot->proposed && slot->view == p->view)))
+			top = seq;
+	}
+	p->window.top = top;
 }
 
 void pbft_slot_wait(struct pbft *p, struct pbft_slot *slot)
@@ -46,7 +82,7 @@ bool pbft_slot_vote(struct pbft *p, struct pbft_slot *slot)
 		return true;
 	if (slot->seq > p->stable + p->conf.window)
 		return false;
-	if (!slot->committed && !clock_agrees(p, &slot->batch)) {
+	if (!slot->committed && (!slot->reproposed || BUG(29)) && !clock_agrees(p, &slot->batch)) {
 		pbft_count(p, PBFT_DROP_CLOCK);
 		return false;
 	}
@@ -54,6 +90,9 @@ bool pbft_slot_vote(struct pbft *p, struct pbft_slot *slot)
 	slot->vote_view = p->view;
 	memcpy(slot->vote, slot->batch.digest, 32);
 	slot->vote_durable = slot->prepared = slot->prepared_durable = false;
+	if (p->voted_ms == 0 && slot->seq > p->executed)
+		p->voted_ms = p->now;
+	slot->prepared_token = 0; /* one of an older view says nothing of this vote */
 	slot->proposal_token = pbft_write_slot(p, PBFT_WRITE_PROPOSAL, slot);
 	return true;
 }
@@ -88,7 +127,17 @@ static void prepare(struct pbft *p, struct pbft_slot *slot)
 	if (!pbft_quorum_prepared(p->conf.n, primary, who))
 		return;
 	slot->prepared = true;
+	if (BUG(21))
+		pbft_slot_put_commit(slot, p->conf.self, slot->vote_view, slot->vote);
 	pbft_slot_certify(slot);
+	slot->best.is_there = true;
+	slot->best.view = slot->vote_view;
+	slot->best.incarnation = slot->incarnation;
+	memcpy(slot->best.batch, slot->vote, 32);
+	slot->best.cert = slot->cert;
+	if (slot->has_kept)
+		pbft_drop_batch(p, slot->seq, slot->kept.digest);
+	slot->has_kept = false;
 	slot->prepared_token = pbft_write_slot(p, PBFT_WRITE_PREPARED, slot);
 }
 
@@ -138,7 +187,8 @@ static void resend(struct pbft *p, const struct pbft_slot *slot, uint16_t to)
 {
 	uint16_t commits, have;
 
-	if (!slot->vote_durable || !pbft_slot_votes(slot, p->view))
+	if (!slot->vote_durable ||
+	    !(pbft_slot_votes(slot, p->view) || (BUG(52) && pbft_slot_votes(slot, slot->vote_view))))
 		return;
 	commits = pbft_slot_commits(slot, p->view, slot->vote);
 	have = (uint16_t)(commits | pbft_slot_prepares(slot, p->view, slot->vote));

@@ -1,4 +1,5 @@
 #include "daemon/pbft/window.h"
+#include "daemon/bug.h"
 
 #include <string.h>
 
@@ -71,9 +72,12 @@ struct pbft_slot *pbft_window_sweep(struct pbft_window *w)
 void pbft_slot_clear(struct pbft_slot *slot)
 {
 	slot->seq = 0;
+	if (BUG(102))
+		memset(&slot->cert, 0, sizeof(slot->cert));
 	slot->has_batch = slot->committed = slot->body_durable = slot->proposed = false;
 	slot->waiting = slot->voted = slot->vote_durable = slot->prepared = slot->prepared_durable =
 		false;
+	slot->reproposed = slot->has_kept = slot->best.is_there = false;
 	slot->fetched_token = slot->proposal_token = slot->prepared_token = 0;
 	slot->view = slot->incarnation = slot->vote_view = 0;
 	for (size_t i = 0; i < AP_REPLICAS_MAX; i++)
@@ -138,7 +142,8 @@ uint16_t pbft_slot_prepares(const struct pbft_slot *slot, uint64_t view, const u
 	for (uint8_t i = 0; i < AP_REPLICAS_MAX; i++) {
 		const struct pbft_prepare_vote *v = &slot->prepares[i];
 
-		if (v->is_there && v->view == view && memcmp(v->batch, batch, 32) == 0)
+		if (v->is_there && (v->view == view || (BUG(4) && v->view < view)) &&
+		    memcmp(v->batch, batch, 32) == 0)
 			who |= (uint16_t)(1u << i);
 	}
 	return who;

@@ -47,7 +47,14 @@ struct pbft_slot {
 	bool vote_durable;			 /* it may leave, and counts */
 	bool prepared,
 		prepared_durable; /* for vote_view and vote: the certificate is whole, on disk */
+	bool reproposed; /* by a NEW-VIEW: its time is not judged */
 	struct pbft_certificate cert;
+
+	/* The prepared certificate of the highest view, until a higher one replaces it: what a
+	 * VIEW-CHANGE says. Its batch, where another one stands here now. */
+	struct pbft_prepared best;
+	bool has_kept;
+	struct pbft_batch kept;
 
 	/* Votes by identifier - 1, the own ones from when they are durable. */
 	struct pbft_prepare_vote prepares[AP_REPLICAS_MAX];

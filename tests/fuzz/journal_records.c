@@ -55,15 +55,15 @@ static void headers(const uint8_t *octets, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 {
-	uint8_t state[32];
+	struct record_stable stable;
 
 	if (len == 0)
 		return 0;
 	if (octets[0] == RECORD_PREPARED)
 		prepared(octets + 1, len - 1);
 	else if (octets[0] == RECORD_STABLE)
-		MUST(!record_stable_parse(octets + 1, len - 1, state) ||
-		     memcmp(state, octets + 1, 32) == 0);
+		MUST(!record_stable_parse(octets + 1, len - 1, &stable) ||
+		     memcmp(stable.state, octets + 1 + 8, 32) == 0);
 	else
 		headers(octets + 1, len - 1);
 	return 0;

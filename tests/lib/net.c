@@ -31,6 +31,8 @@ void net_defaults(struct net_options *o, uint64_t seed, uint8_t n)
 		.batch_octets_max = 65536,
 		.resend_ms = 100,
 		.heartbeat_ms = 1000,
+		.timeout_ms = 500,
+		.timeout_max_ms = 8000,
 		.clock_bound_ms = 10000,
 		.delay_us = {100, 2000},
 		.disk_us = {100, 3000},
@@ -87,11 +89,13 @@ static void show_replica(const struct net_replica *r)
 	}
 	pbft_info(r->core, &i);
 	fprintf(stderr,
-		"# replica %u: executed=%llu stable=%llu next=%llu queued=%u own=%u in_flight=%u "
+		"# replica %u: view=%llu%s executed=%llu stable=%llu next=%llu queued=%u own=%u "
+		"in_flight=%u "
 		"behind=%llu "
 		"dropped view=%llu window=%llu repeat=%llu conflict=%llu clock=%llu full=%llu "
 		"other=%llu\n",
-		r->id, (unsigned long long)i.executed, (unsigned long long)i.stable,
+		r->id, (unsigned long long)i.view, i.view_active ? "" : " (leaving)",
+		(unsigned long long)i.executed, (unsigned long long)i.stable,
 		(unsigned long long)i.next_seq, i.queued, i.own, i.in_flight,
 		(unsigned long long)r->behind, (unsigned long long)i.dropped[PBFT_DROP_VIEW],
 		(unsigned long long)i.dropped[PBFT_DROP_WINDOW],
@@ -421,6 +425,46 @@ const struct pbft_batch *net_batch(struct net *net, const struct pbft_batch *bat
 	return net->batch[net->n_batches++];
 }
 
+static void *keep(struct net *net, const void *what, size_t size)
+{
+	void *copy = malloc(size);
+
+	if (net->n_said == net->size_said) {
+		net->size_said = 2 * net->size_said + 64;
+		net->said = realloc(net->said, net->size_said * sizeof(*net->said));
+	}
+	if (copy == NULL || net->said == NULL)
+		abort();
+	memcpy(copy, what, size);
+	net->said[net->n_said++] = copy;
+	return copy;
+}
+
+const struct pbft_view_change *net_view_change(struct net *net, const struct pbft_view_change *c)
+{
+	return keep(net, c, sizeof(*c));
+}
+
+struct net_new_view *net_new_view(struct net *net, const struct net_new_view *nv)
+{
+	return keep(net, nv, sizeof(*nv));
+}
+
+uint64_t net_view(const struct net *net)
+{
+	uint64_t view = 0;
+
+	for (uint8_t i = 0; i < net->o.n; i++) {
+		struct pbft_info info;
+
+		if (!net->replicas[i].alive)
+			continue;
+		pbft_info(net->replicas[i].core, &info);
+		view = info.view > view ? info.view : view;
+	}
+	return view;
+}
+
 struct net *net_new(const struct net_options *o)
 {
 	struct net *net = calloc(1, sizeof(*net));
@@ -438,6 +482,8 @@ struct net *net_new(const struct net_options *o)
 		.batch_octets_max = o->batch_octets_max,
 		.resend_ms = o->resend_ms,
 		.heartbeat_ms = o->heartbeat_ms,
+		.timeout_ms = o->timeout_ms,
+		.timeout_max_ms = o->timeout_max_ms,
 		.clock_bound_ms = o->clock_bound_ms,
 		.sha256 = ap_sha256,
 	};
@@ -469,6 +515,9 @@ void net_free(struct net *net)
 	for (size_t i = 0; i < net->n_batches; i++)
 		free(net->batch[i]);
 	free(net->batch);
+	for (size_t i = 0; i < net->n_said; i++)
+		free(net->said[i]);
+	free(net->said);
 	free(net->bundles);
 	free(net->truth);
 	free(net->heap);

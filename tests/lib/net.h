@@ -4,9 +4,10 @@
  *
  *  S1  one digest is executed per sequence, gapless, in order, and running hashes agree;
  *  S2  no replica signs two digests for one (view, sequence, phase), or two states for one
- * checkpoint; S3  no vote leaves, and nothing is executed, before its record is durable, the body
- * with it; a bundle number executes at most once; every hold on a body ends once; the stable
- * checkpoint never sinks.
+ * checkpoint; S5  an accepted NEW-VIEW is what follows from its VIEW-CHANGEs, and holds what was
+ * executed; S17 nobody votes below a view that it has sent a VIEW-CHANGE for; S3  no vote leaves,
+ * and nothing is executed, before its record is durable, the body with it; a bundle number executes
+ * at most once; every hold on a body ends once; the stable checkpoint never sinks.
  *
  * Around each core stands what a shell has to do, with a stand-in for the machine (a hash chain
  * over what was executed) and for the disk (records; a crash loses a tail of those not synced yet).
@@ -25,7 +26,7 @@ struct net_options {
 	uint64_t seed;
 	uint8_t n;
 	uint16_t window, interval, pipeline, batch_requests_max;
-	uint32_t batch_octets_max, resend_ms, heartbeat_ms;
+	uint32_t batch_octets_max, resend_ms, heartbeat_ms, timeout_ms, timeout_max_ms;
 	uint64_t clock_bound_ms;
 	uint32_t clock_skew_ms;	  /* each clock is up to so much early or late */
 	uint32_t delay_us[2];	  /* of a message, from and to */
@@ -40,13 +41,25 @@ void net_defaults(struct net_options *o, uint64_t seed, uint8_t n);
 void net_draw(struct net_options *o, uint64_t seed, uint8_t n);
 void net_print(FILE *to, const struct net_options *o);
 
+/* A NEW-VIEW with what it is made of. Like VIEW-CHANGEs these live as long as the net. */
+struct net_new_view {
+	struct pbft_new_view says;
+	uint8_t n_changes;
+	const struct pbft_view_change *changes[AP_REPLICAS_MAX];
+};
+
 struct net_record { /* of a journal */
 	enum pbft_effect_kind kind;
 	uint64_t token, view, seq, incarnation, time_ms;
 	uint8_t primary;
 	const struct pbft_batch *batch;
 	struct pbft_certificate cert;
-	uint8_t digest[32]; /* state or running hash */
+	uint8_t digest[32]; /* state, running hash, or of what is said */
+	const struct pbft_view_change *change;
+	const struct net_new_view *new_view;
+	uint16_t who; /* of a stable checkpoint */
+	uint64_t incarnations[AP_REPLICAS_MAX];
+	uint8_t sigs[AP_REPLICAS_MAX][64];
 };
 
 struct net_done { /* a batch executed: what the machine knows */
@@ -77,6 +90,10 @@ struct net_replica {
 	struct net_done *log; /* [seq] */
 	uint64_t executed, size_log;
 	uint64_t stable;
+	uint64_t left_for; /* highest view of a VIEW-CHANGE that it has sent, ever */
+	const struct pbft_view_change *changes[AP_REPLICAS_MAX]; /* kept */
+	const struct net_new_view *new_view;
+	const struct pbft_event *current; /* being delivered */
 	struct machine_numbers numbers[AP_REPLICAS_MAX];
 	uint64_t behind, diverged; /* effects of these kinds */
 };
@@ -104,6 +121,8 @@ struct net {
 	struct map batches; /* every batch that ever was, by digest: index */
 	struct pbft_batch **batch;
 	size_t n_batches, size_batches;
+	void **said; /* VIEW-CHANGEs, NEW-VIEWs */
+	size_t n_said, size_said;
 	struct net_bundle *bundles;
 	size_t n_bundles, size_bundles;
 	struct map bundle_index; /* (relay, start, counter): index */
@@ -115,6 +134,7 @@ struct net {
 
 	/* A faulty replica's hand on its messages; false: not sent. May change the event (its batch
 	 * is found in `batches`). */
+	uint16_t faulty; /* bit id-1: on_send makes it lie */
 	bool (*on_send)(void *arg, uint8_t from, uint8_t to, struct pbft_event *ev);
 	void *arg;
 };
@@ -146,6 +166,12 @@ const struct pbft_batch *net_batch(struct net *net,
 				   const struct pbft_batch *batch); /* keeps a copy */
 const struct pbft_batch *net_batch_find(const struct net *net, const uint8_t digest[32]);
 
+/* Copies that live as long as the net. */
+const struct pbft_view_change *net_view_change(struct net *net, const struct pbft_view_change *c);
+struct net_new_view *net_new_view(struct net *net, const struct net_new_view *nv);
+/* Highest view that a living replica is in. */
+uint64_t net_view(const struct net *net);
+
 /* Says what broke, where, under which seed, and aborts. */
 _Noreturn void net_fail(const struct net *net, const struct net_replica *r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -165,6 +191,10 @@ void net_check_sent(struct net *net, struct net_replica *r, const struct pbft_ef
 void net_check_execute(struct net *net, struct net_replica *r, const struct pbft_effect *e);
 void net_check_executed(struct net *net, struct net_replica *r, uint64_t seq);
 void net_check_core(struct net *net, struct net_replica *r);
+void net_check_view_change(struct net *net, struct net_replica *r, const struct pbft_effect *e);
+void net_check_new_view(struct net *net, struct net_replica *r, const struct net_new_view *nv);
+void net_digest_change(const struct pbft_view_change *c, uint8_t out[32]);
+void net_digest_new_view(const struct pbft_new_view *nv, uint8_t out[32]);
 void net_check_idle(struct net *net, struct net_replica *r); /* nothing is outstanding */
 void net_note_durable(struct net *net, struct net_replica *r, const struct net_record *record);
 

@@ -94,7 +94,7 @@ static void write_slot(struct net *net, struct net_replica *r, const struct pbft
 	const struct pbft_slot_view *v = &e->u.slot;
 	struct net_record *to = record(r, e);
 
-	if (e->kind == PBFT_WRITE_PROPOSAL && v->primary == r->id) {
+	if (e->kind == PBFT_WRITE_PROPOSAL && v->primary == r->id && !v->reproposed) {
 		for (size_t i = 0; i < v->batch->n_bundles; i++)
 			if (!is_held(r, v->batch->bundles[i].digest))
 				net_fail(net, r, "proposes a bundle whose body is gone");
@@ -111,13 +111,51 @@ static void write_slot(struct net *net, struct net_replica *r, const struct pbft
 		to->cert = *v->cert;
 }
 
+static void write_view_change(struct net *net, struct net_replica *r, const struct pbft_effect *e)
+{
+	struct net_record *to = record(r, e);
+
+	if (!e->u.view_change.again) {
+		net_check_view_change(net, r, e);
+		r->changes[r->id - 1] = net_view_change(net, e->u.view_change.says);
+	}
+	to->change = r->changes[r->id - 1];
+	to->view = to->change->view;
+	net_digest_change(to->change, to->digest);
+}
+
+static void write_new_view(struct net *net, struct net_replica *r, const struct pbft_effect *e)
+{
+	struct net_record *to = record(r, e);
+	struct net_new_view nv = {.says = *e->u.new_view.says};
+
+	if (!e->u.new_view.again) {
+		for (uint8_t i = 0; i < net->o.n; i++)
+			if ((e->u.new_view.who >> i & 1) != 0)
+				nv.changes[nv.n_changes++] = r->changes[i];
+		if (e->u.new_view.who == 0) {
+			nv.n_changes = r->current->u.new_view.n_changes;
+			memcpy(nv.changes, r->current->u.new_view.changes, sizeof(nv.changes));
+		}
+		net_check_new_view(net, r, &nv);
+		r->new_view = net_new_view(net, &nv);
+	}
+	to->new_view = r->new_view;
+	to->view = r->new_view->says.view;
+	net_digest_new_view(&r->new_view->says, to->digest);
+}
+
 static void write(struct net *net, struct net_replica *r, const struct pbft_effect *e)
 {
 	struct net_record *to;
-	bool lazy = e->kind == PBFT_WRITE_STABLE || e->kind == PBFT_WRITE_EXECUTED;
+	bool lazy = e->kind == PBFT_WRITE_EXECUTED;
 
 	if (e->kind <= PBFT_WRITE_FETCHED) {
 		write_slot(net, r, e);
+	} else if (e->kind == PBFT_WRITE_VIEW_CHANGE) {
+		write_view_change(net, r, e);
+	} else if (e->kind == PBFT_WRITE_NEW_VIEW) {
+		write_new_view(net, r, e);
 	} else if (e->kind == PBFT_WRITE_EXECUTED) {
 		to = record(r, e);
 		to->seq = e->u.executed.seq;
@@ -129,6 +167,11 @@ static void write(struct net *net, struct net_replica *r, const struct pbft_effe
 		to = record(r, e);
 		to->seq = stable ? e->u.stable.seq : e->u.checkpoint.seq;
 		memcpy(to->digest, stable ? e->u.stable.state : e->u.checkpoint.state, 32);
+		if (stable) {
+			to->who = e->u.stable.who;
+			memcpy(to->incarnations, e->u.stable.incarnation, sizeof(to->incarnations));
+			memcpy(to->sigs, e->u.stable.sig, sizeof(to->sigs));
+		}
 	}
 	if (lazy || r->syncing)
 		return;
@@ -146,8 +189,7 @@ void net_synced(struct net *net, struct net_replica *r)
 		net_note_durable(net, r, &r->records[r->n_durable]);
 	ev.u.token = r->records[r->n_durable - 1].token;
 	for (size_t i = r->n_durable; i < r->n_records; i++)
-		more += r->records[i].kind != PBFT_WRITE_STABLE &&
-			r->records[i].kind != PBFT_WRITE_EXECUTED;
+		more += r->records[i].kind != PBFT_WRITE_EXECUTED;
 	r->syncing = more > 0;
 	r->sync_to = r->n_records;
 	if (r->syncing)
@@ -268,6 +310,29 @@ static void serve(struct net *net, struct net_replica *r, const struct pbft_effe
 	}
 }
 
+static void serve_batch(struct net *net, struct net_replica *r, const struct pbft_effect *e)
+{
+	struct pbft_event ev = {.kind = PBFT_EV_BODY};
+
+	ev.u.body.seq = e->u.drop.seq;
+	if (is_held(r, e->u.drop.batch))
+		ev.u.body.batch = net_batch_find(net, e->u.drop.batch);
+	else if (e->u.drop.seq <= r->executed)
+		ev.u.body.batch = r->log[e->u.drop.seq].batch;
+	else
+		net_fail(net, r, "serves a batch that it does not hold");
+	net_send(net, r, e->to, &ev);
+}
+
+static void hold_null(struct net *net, struct net_replica *r, const struct pbft_effect *e)
+{
+	struct pbft_batch null = {.n_bundles = 0};
+
+	memcpy(null.digest, e->u.drop.batch, 32);
+	net_batch(net, &null);
+	hold(net, r, null.digest, 1);
+}
+
 static void send_other(struct net *net, struct net_replica *r, const struct pbft_effect *e)
 {
 	struct pbft_event ev = {0};
@@ -299,6 +364,23 @@ static void send_other(struct net *net, struct net_replica *r, const struct pbft
 		ev.u.fetch.to = e->u.fetch.to;
 		ev.u.fetch.bodies = e->u.fetch.bodies;
 		break;
+	case PBFT_SEND_VIEW_CHANGE:
+		ev.kind = PBFT_EV_VIEW_CHANGE;
+		ev.u.view_change = r->changes[e->u.kept.replica - 1];
+		if (ev.u.view_change == NULL || ev.u.view_change->view != e->u.kept.view)
+			net_fail(net, r, "sends a VIEW-CHANGE that it has not kept");
+		break;
+	case PBFT_SEND_NEW_VIEW:
+		ev.kind = PBFT_EV_NEW_VIEW;
+		ev.u.new_view.says = &r->new_view->says;
+		ev.u.new_view.n_changes = r->new_view->n_changes;
+		memcpy(ev.u.new_view.changes, r->new_view->changes, sizeof(ev.u.new_view.changes));
+		break;
+	case PBFT_SEND_FETCH_BATCH:
+		ev.kind = PBFT_EV_FETCH_BATCH;
+		ev.u.fetch_batch.seq = e->u.drop.seq;
+		memcpy(ev.u.fetch_batch.batch, e->u.drop.batch, 32);
+		break;
 	default: /* PBFT_SEND_ATTEST */
 		if (!is_kept(net, r, e->u.attest.seq))
 			return;
@@ -321,6 +403,12 @@ static bool local(struct net *net, struct net_replica *r, const struct pbft_effe
 		break;
 	case PBFT_DROP_BATCH:
 		hold(net, r, e->u.drop.batch, -1);
+		break;
+	case PBFT_HOLD_NULL:
+		hold_null(net, r, e);
+		break;
+	case PBFT_KEEP_VIEW_CHANGE:
+		r->changes[e->u.kept.replica - 1] = r->current->u.view_change;
 		break;
 	case PBFT_BEHIND:
 		r->behind++;
@@ -347,6 +435,8 @@ static bool carry_out(struct net *net, struct net_replica *r, const struct pbft_
 			executed |= local(net, r, e);
 		} else if (e->kind == PBFT_SERVE) {
 			serve(net, r, e);
+		} else if (e->kind == PBFT_SERVE_BATCH) {
+			serve_batch(net, r, e);
 		} else {
 			net_check_sent(net, r, e);
 			if (e->kind >= PBFT_SEND_PRE_PREPARE && e->kind <= PBFT_SEND_COMMIT)
@@ -376,6 +466,7 @@ void net_deliver(struct net *net, struct net_replica *r, struct pbft_event *ev)
 		hold(net, r, ev->u.pre_prepare.batch->digest, 1);
 	else if (ev->kind == PBFT_EV_BODY)
 		hold(net, r, ev->u.body.batch->digest, 1);
+	r->current = ev;
 	step(net, r, ev, &update);
 	while (carry_out(net, r, &update)) {
 		struct pbft_event done = {.kind = PBFT_EV_EXECUTED};
@@ -429,6 +520,8 @@ static void restore_base(struct net *net, struct net_replica *r)
 		net_fail(net, r, "its journal contradicts itself");
 	r->executed = base.executed;
 	r->stable = base.stable;
+	memset(r->changes, 0, sizeof(r->changes));
+	r->new_view = NULL;
 	memset(r->numbers, 0, sizeof(r->numbers));
 	for (uint64_t seq = 1; seq <= r->executed; seq++)
 		for (size_t i = 0; i < r->log[seq].batch->n_bundles; i++) {
@@ -436,6 +529,8 @@ static void restore_base(struct net *net, struct net_replica *r)
 
 			machine_numbers_take(&r->numbers[b->relay - 1], b->start, b->counter);
 		}
+	for (uint8_t id = 1; id <= net->o.n; id++)
+		pbft_restore_numbers(r->core, id, &r->numbers[id - 1]);
 }
 
 static int restore_slot(struct net_replica *r, const struct net_record *record,
@@ -455,6 +550,23 @@ static int restore_slot(struct net_replica *r, const struct net_record *record,
 	return pbft_restore_fetched(r->core, &v, replaced);
 }
 
+static int restore_other(struct net_replica *r, const struct net_record *record)
+{
+	switch (record->kind) {
+	case PBFT_WRITE_STABLE:
+		return pbft_restore_stable(r->core, record->seq, record->who, record->incarnations,
+					   (const uint8_t(*)[64])record->sigs);
+	case PBFT_WRITE_VIEW_CHANGE:
+		r->changes[r->id - 1] = record->change;
+		return pbft_restore_view_change(r->core, record->change);
+	case PBFT_WRITE_NEW_VIEW:
+		r->new_view = record->new_view;
+		return pbft_restore_new_view(r->core, &record->new_view->says);
+	default:
+		return 0;
+	}
+}
+
 static void restore(struct net *net, struct net_replica *r)
 {
 	uint8_t replaced[32];
@@ -471,7 +583,7 @@ static void restore(struct net *net, struct net_replica *r)
 			held = pbft_restore_checkpoint(r->core, record->seq, record->incarnation,
 						       record->digest);
 		else
-			held = 0;
+			held = restore_other(r, record);
 		if (held < 0)
 			net_fail(net, r, "record %zu of its journal contradicts an earlier one", i);
 		if ((held & PBFT_HELD) != 0)

@@ -118,7 +118,8 @@ static bool obey(struct rig *r, const struct pbft_effect *e)
 		assert_int_equal(e->token, r->token + 1);
 		r->token = e->token;
 	}
-	if (e->kind == PBFT_WRITE_PROPOSAL && e->u.slot.primary == r->conf.self)
+	if (e->kind == PBFT_WRITE_PROPOSAL && e->u.slot.primary == r->conf.self &&
+	    !e->u.slot.reproposed)
 		hold(r, e->u.slot.batch->digest, 1);
 	if (e->kind == PBFT_WRITE_PROPOSAL || e->kind == PBFT_WRITE_FETCHED ||
 	    e->kind == PBFT_SEND_PRE_PREPARE || e->kind == PBFT_EXECUTE)
@@ -129,6 +130,8 @@ static bool obey(struct rig *r, const struct pbft_effect *e)
 		hold(r, e->u.bundle.digest, -1);
 	if (e->kind == PBFT_DROP_BATCH)
 		hold(r, e->u.drop.batch, -1);
+	if (e->kind == PBFT_HOLD_NULL)
+		hold(r, e->u.drop.batch, 1);
 	if (e->kind == PBFT_EXECUTE) {
 		assert_int_equal(e->u.slot.seq, r->executed + 1);
 		if (e->u.slot.batch->time > r->machine_ms)

@@ -84,20 +84,24 @@ static void other_octets_are_no_certificate(void **state)
 
 static void a_stable_checkpoint_comes_back_as_it_was(void **state)
 {
-	uint8_t octets[RECORD_CERTIFICATE_MAX + 1], digest[32] = {5}, back[32];
+	uint8_t octets[RECORD_CERTIFICATE_MAX + 1], digest[32] = {5};
+	struct record_stable back;
 	size_t n;
 
 	(void)state;
 	signers(0x1fff);
-	n = record_stable(octets, digest, cert.who, cert.incarnation,
+	n = record_stable(octets, 77, digest, cert.who, cert.incarnation,
 			  (const uint8_t(*)[64])cert.sig);
-	assert_int_equal(n, 32 + 2 + 13 * (8 + 64));
-	assert_true(record_stable_parse(octets, n, back));
-	assert_memory_equal(back, digest, 32);
+	assert_int_equal(n, 8 + 32 + 2 + 13 * (8 + 64));
+	assert_true(record_stable_parse(octets, n, &back));
+	assert_int_equal(back.seq, 77);
+	assert_int_equal(back.who, 0x1fff);
+	assert_memory_equal(back.state, digest, 32);
+	assert_memory_equal(back.sig, cert.sig, sizeof(back.sig));
 	for (size_t len = 0; len < n; len++)
-		assert_false(record_stable_parse(octets, len, back));
+		assert_false(record_stable_parse(octets, len, &back));
 	octets[n] = 0;
-	assert_false(record_stable_parse(octets, n + 1, back));
+	assert_false(record_stable_parse(octets, n + 1, &back));
 }
 
 static void a_proposal_names_who_signs(void **state)

@@ -285,8 +285,8 @@ static void a_stable_checkpoint_that_was_not_executed_is_refused(void **state)
 	uint8_t octets[RECORD_CERTIFICATE_MAX], digest[32] = {1};
 
 	book_open(*state);
-	book_add(RECORD_STABLE, 8 * RUN_INTERVAL, octets,
-		 record_stable(octets, digest, 0, NULL, NULL));
+	book_add(RECORD_STABLE, 8 * RUN_INTERVAL + 1, octets,
+		 record_stable(octets, 8 * RUN_INTERVAL, digest, 0, NULL, NULL));
 	book_close();
 	refused(*state, "contradicts itself");
 }
@@ -306,7 +306,9 @@ static void records_that_do_not_decode_are_refused(void **state)
 		{RECORD_STABLE, "stable"},
 		{RECORD_EXECUTED, "execution"},
 		{RECORD_SIGNATURE, "signature"},
-		{RECORD_SIGNATURE + 1, "unknown type"},
+		{RECORD_VIEW_CHANGE, "view change"},
+		{RECORD_NEW_VIEW, "new view"},
+		{RECORD_NEW_VIEW + 1, "unknown type"},
 		{63, "unknown type"},
 	};
 	struct cluster *c = *state;

@@ -234,6 +234,7 @@ static void checkpoint_votes_are_kept(void **state)
 	rig_checkpoint(&r, 3, 8, at8);
 	rig_checkpoint(&r, 4, 8, at8);
 	assert_int_equal(rig_info(&r).stable, 8);
+	rig_written(&r);
 	assert_int_equal(rig_last(&r, PBFT_STABLE)->u.stable.who, 0xe);
 }
 
@@ -312,6 +313,25 @@ static void records_outside_the_window_are_ignored(void **state)
 	assert_int_equal(rig_info(&r).stable, 8);
 }
 
+/* Else whoever sends it once more to those that came back makes them wait for a primary that knows
+ * better. */
+static void a_bundle_executed_before_the_start_is_spent(void **state)
+{
+	struct machine_numbers numbers = {0};
+	struct pbft_bundle old = rig_bundle_of(4, 1, 3), next = rig_bundle_of(4, 1, 4);
+
+	(void)state;
+	machine_numbers_take(&numbers, 1, 3);
+	assert_int_equal(base(1, 0), 0);
+	pbft_restore_numbers(r.core, 4, &numbers);
+	rig_start(&r);
+	rig_links(&r);
+	rig_bundle(&r, 4, &old);
+	assert_int_equal(rig_count(&r, PBFT_SEND_BUNDLE), 0);
+	rig_bundle(&r, 4, &next);
+	assert_int_equal(rig_count(&r, PBFT_SEND_BUNDLE), 1);
+}
+
 #define AS(role, test) cmocka_unit_test_setup_teardown(test, role, teardown)
 
 int main(void)
@@ -330,6 +350,7 @@ int main(void)
 		AS(backup, a_machine_that_does_not_repeat_itself_ends_all_voting),
 		AS(backup, records_that_contradict_each_other_are_damage),
 		AS(backup, records_outside_the_window_are_ignored),
+		AS(backup, a_bundle_executed_before_the_start_is_spent),
 	};
 
 	return cmocka_run_group_tests_name("restore", tests, NULL, NULL);

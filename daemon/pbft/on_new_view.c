@@ -1,0 +1,24 @@
+/* NEW-VIEW: draft {#new-view}. Every backup computes again what follows from its VIEW-CHANGEs, and
+ * takes it only if that is what it says. */
+#include "daemon/pbft/core.h"
+#include "daemon/bug.h"
+
+void pbft_on_new_view(struct pbft *p, const struct pbft_event *ev)
+{
+	const struct pbft_new_view *nv = ev->u.new_view.says;
+	struct pbft_effect *e;
+
+	if (nv->view < p->view || nv->view == 0 || (nv->view == p->view && p->view_active)) {
+		pbft_count(p, PBFT_DROP_VIEW);
+		return;
+	}
+	if (nv->replica != pbft_primary(p, nv->view) || nv->replica == p->conf.self ||
+	    (!pbft_new_view_check(p, ev) && !BUG(9))) {
+		pbft_count(p, PBFT_DROP_OTHER);
+		return;
+	}
+	p->nv = *nv;
+	e = pbft_write(p, PBFT_WRITE_NEW_VIEW);
+	e->u.new_view.says = &p->nv;
+	pbft_enter(p);
+}

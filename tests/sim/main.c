@@ -1,0 +1,217 @@
+/*
+ * sim: a network in one process, from one seed (sim.h).
+ *
+ *	sim --seed N [--trace] [--last]		one run: options, verdict; the last steps if it fails
+ *	sim --seed N --shrink FILE		a failing run as a small scenario file
+ *	sim --seeds A..B [-j N] [--time S]	a sweep
+ *	sim --bug N | --bugs [-j N] [--time S]	finds a bug that --enable-seeded-bugs has built in, or fails
+ *	sim --scenario FILE... [--rewrite] [--trace]	scenario files
+ *
+ * Also: --crypto real|fast, --mode primary|full, --failures N, and NAME=NUMBER for any option.
+ */
+#include "config.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/hunt.h"
+#include "tests/sim/scenario.h"
+#include "tests/sim/shrink.h"
+#include "tests/sim/sweep.h"
+
+enum { SHRINK_RUNS = 600 };
+
+struct command {
+	struct sweep sweep;
+	struct options fixed;
+	bool is_fixed[OPTIONS_MAX];
+	bool one, trace, last, rewrite, scenario;
+	const char *shrink;
+	int bug; /* -1: all */
+};
+
+static void usage(FILE *to)
+{
+	fputs("sim --seed N [--trace] [--last] [--shrink FILE] | --seeds A..B [-j N] [--time S] "
+	      "[--failures N]\n"
+	      "    | --bug N | --bugs [-j N] [--time S]\n"
+	      "    | --scenario FILE... [--rewrite] [--trace]\n"
+	      "    [--crypto real|fast] [--mode primary|full] [NAME=NUMBER ...]\n\n"
+	      "options of a run, and their defaults:\n",
+	      to);
+	options_help(to);
+}
+
+static _Noreturn void bad(const char *what)
+{
+	fprintf(stderr, "sim: %s: see sim --help\n", what);
+	exit(1);
+}
+
+static void read_seeds(struct command *c, const char *text)
+{
+	if (sscanf(text, "%" SCNu64 "..%" SCNu64, &c->sweep.first, &c->sweep.last) != 2 ||
+	    c->sweep.first > c->sweep.last)
+		bad("--seeds A..B");
+}
+
+static void read_value(struct command *c, char *word)
+{
+	char *value = strchr(word, '=');
+
+	if (value == NULL)
+		bad(word);
+	*value++ = '\0';
+	if (!options_fix(&c->fixed, c->is_fixed, word, strtoull(value, NULL, 10)))
+		bad("no such option");
+	if (strcmp(word, "n") == 0) {
+		c->sweep.given.n = true;
+		c->sweep.given.values.n = strtoull(value, NULL, 10);
+	}
+}
+
+static void read_arguments(struct command *c, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"seed", required_argument, NULL, 's'},	    {"seeds", required_argument, NULL, 'S'},
+		{"time", required_argument, NULL, 'T'},	    {"failures", required_argument, NULL, 'F'},
+		{"trace", no_argument, NULL, 't'},	    {"last", no_argument, NULL, 'l'},
+		{"shrink", required_argument, NULL, 'k'},   {"scenario", no_argument, NULL, 'c'},
+		{"rewrite", no_argument, NULL, 'w'},	    {"crypto", required_argument, NULL, 'r'},
+		{"bug", required_argument, NULL, 'b'},	    {"bugs", no_argument, NULL, 'B'},
+		{"mode", required_argument, NULL, 'm'},	    {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
+	int letter;
+
+	while ((letter = getopt_long(argc, argv, "j:h", longs, NULL)) != -1) {
+		switch (letter) {
+		case 's':
+			c->one = true;
+			c->sweep.first = c->sweep.last = strtoull(optarg, NULL, 10);
+			break;
+		case 'S':
+			read_seeds(c, optarg);
+			break;
+		case 'T':
+			c->sweep.seconds = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'F':
+			c->sweep.failures_max = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'j':
+			c->sweep.jobs = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 't':
+			c->trace = true;
+			break;
+		case 'l':
+			c->last = true;
+			break;
+		case 'k':
+			c->shrink = optarg;
+			break;
+		case 'c':
+			c->scenario = true;
+			break;
+		case 'w':
+			c->rewrite = true;
+			break;
+		case 'r':
+			c->sweep.given.real = true;
+			c->sweep.given.values.real = strcmp(optarg, "real") == 0;
+			break;
+		case 'm':
+			c->sweep.given.full = strcmp(optarg, "full") == 0;
+			break;
+		case 'b':
+			c->bug = atoi(optarg);
+			break;
+		case 'B':
+			c->bug = -1;
+			break;
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			exit(1);
+		}
+	}
+}
+
+static int run_one(struct command *c)
+{
+	struct sim_show show = {.trace = c->trace ? stdout : NULL, .last = c->last ? stdout : NULL};
+	struct scenario s = {.expect = ""};
+	struct verdict v;
+	FILE *to;
+
+	sweep_draw(&c->sweep, c->sweep.first, &s.o, &s.plan);
+	if (options_check(&s.o) != NULL)
+		bad(options_check(&s.o));
+	printf("options ");
+	options_print(stdout, &s.o, true);
+	if (c->trace || c->last)
+		plan_print(stdout, &s.plan);
+	sim_run(&s.o, &s.plan, &show, &v);
+	printf("%s: %" PRIu64 " steps, %" PRIu64 " frames, %" PRIu64 " batches, %" PRIu64
+	       " answers, %.3f s simulated, trace %016" PRIx64 "\n",
+	       v.good ? "good" : v.what, v.steps, v.frames, v.batches, v.answers,
+	       (double)v.sim_us / 1e6, v.hash);
+	if (v.good || c->shrink == NULL)
+		return v.good ? 0 : 2;
+	snprintf(s.expect, sizeof(s.expect), "%.*s", (int)strcspn(v.what, ":"), v.what);
+	shrink(&s, SHRINK_RUNS, stdout);
+	to = fopen(c->shrink, "w");
+	if (to == NULL)
+		bad(c->shrink);
+	fprintf(to, "# seed %" PRIu64 ": %s\n", c->sweep.first, v.what);
+	scenario_write(to, &s);
+	fclose(to);
+	return 2;
+}
+
+static int run_scenarios(const struct command *c, char **paths)
+{
+	unsigned number = 0, failed = 0;
+
+	for (; *paths != NULL; paths++) {
+		bool good = scenario_run(*paths, c->rewrite, c->trace ? stdout : NULL, stdout);
+
+		failed += !good;
+		printf("%s %u - %s\n", good ? "ok" : "not ok", ++number, *paths);
+	}
+	printf("1..%u\n", number);
+	return failed == 0 ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+	static struct command c = {.sweep = {.jobs = 1, .failures_max = 20}};
+	struct sweep_sums sums;
+
+	/* the large and mostly untouched parts of a replica come from the system as zeros, the
+	 * rest is kept for the next run */
+	mallopt(M_MMAP_THRESHOLD, 600000);
+	mallopt(M_TRIM_THRESHOLD, 512 << 20);
+	read_arguments(&c, argc, argv);
+	sim_catch_signals();
+	if (c.scenario)
+		return run_scenarios(&c, argv + optind);
+	for (; optind < argc; optind++)
+		read_value(&c, argv[optind]);
+	c.sweep.fixed = &c.fixed;
+	c.sweep.is_fixed = c.is_fixed;
+	if (c.bug != 0) {
+		c.sweep.first = 1;
+		c.sweep.given.full = true;
+		return c.bug < 0 ? hunt_all(&c.sweep, stdout) : hunt(c.bug, &c.sweep, stdout);
+	}
+	if (c.one)
+		return run_one(&c);
+	if (c.sweep.last == 0 || c.sweep.jobs == 0)
+		bad("--seed, --seeds or --scenario");
+	return sweep(&c.sweep, &sums, stdout) ? 0 : 2;
+}
