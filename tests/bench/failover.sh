@@ -41,7 +41,7 @@ while [ $i -lt "$kills" ]; do
 	kill_primary
 	i=$((i + 1))
 done
-crowd_stop >"$work/ended"
+crowds_stop >"$work/ended"
 while read -r killed; do restored_ms "$work/load" "$killed"; done <"$work/killed" | sort -n >"$work/took"
 proved "$work/load" >"$work/proof" || {
 	cat "$work/proof"

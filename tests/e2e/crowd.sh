@@ -10,7 +10,7 @@ now_ms() { echo $(($(date +%s%N) / 1000000)); }
 servers() { for i in "$@"; do echo "-s $host#$((port + i))"; done; }
 
 # crowd_start FILE WINDOW REPLICA...: asks on and on, never gives up, and writes down what it was
-# told; crowd_stop ends it, once all that it has asked is answered.
+# told. With $deadline set its instances are those of every crowd with that deadline.
 crowd_start() {
 	crowd_file=$1
 	crowd_window=$2
@@ -19,12 +19,18 @@ crowd_start() {
 	background "$build/tests/bench/load" -d "$domain" -k "$(key)" $(servers "$@") \
 		-w "$crowd_window" -n 1000000 -t 300 -T 10000 -a "$crowd_file" ${deadline:+-x "$deadline"} \
 		>"$crowd_file.report"
-	crowd=$last
+	echo "$last $crowd_file" >>"$work/crowds"
 }
-crowd_stop() {
-	kill "$crowd"
-	wait "$crowd" || { cat "$crowd_file.report"; return 1; }
-	grep -E '^(agreements|latency_max|resent)' "$crowd_file.report"
+# Once all that the crowds have asked is answered.
+crowds_stop() {
+	while read -r pid file; do kill "$pid"; done <"$work/crowds"
+	while read -r pid file; do
+		eventually 60 not is_ours "$pid"
+		grep -E '^(agreements|latency_max|resent)' "$file.report"
+		grep -q '^lost: 0 ' "$file.report"
+		grep -q '^wrong: 0 ' "$file.report"
+	done <"$work/crowds"
+	rm "$work/crowds"
 }
 
 # One fresh agreement, made by asking one of these replicas, within SECONDS.

@@ -29,7 +29,7 @@ killed_one_after_the_other() {
 		sleep 0.3
 		primary_killed
 	done
-	crowd_stop
+	crowds_stop
 }
 
 restored_in_time() {
@@ -67,7 +67,7 @@ two_in_a_row() {
 	serves 15 "$first" $(((first + 2) % 4)) $(((first + 3) % 4))
 	"$localnet" restart --dir "$net" $second
 	catches_up $second 15
-	crowd_stop
+	crowds_stop
 }
 
 nothing_is_lost() { proved "$work/load" "$work/row"; }
