@@ -43,15 +43,16 @@ serves() {
 }
 
 view_of() { agreectl status -c "$(conf_of "$1")" 2>/dev/null | sed -n 's/^view  *//p'; }
-# By the highest view that a running replica has.
-primary() {
-	view=0
+# The highest view that a running replica has, and its primary.
+view() {
+	highest=0
 	for i in $replicas; do
 		v=$(view_of "$i")
-		[ "${v:-0}" -le "$view" ] || view=$v
+		[ "${v:-0}" -le "$highest" ] || highest=$v
 	done
-	echo $((view % 4))
+	echo "$highest"
 }
+primary() { echo $(($(view) % 4)); }
 
 # The highest sequence that a running replica has executed.
 front() {
