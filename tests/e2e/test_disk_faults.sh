@@ -8,8 +8,12 @@ which=2 # the replica whose disk fails
 others="0 1 3"
 log=$net/replica-$which/agreed.log
 is_running() { "$localnet" status --dir "$net" | grep -q "^replica $1: pid"; }
+what_it_does() {
+	agreectl status -c "$(conf_of "$which")" || :
+	tail -n 5 "$work/strace" "$log"
+}
 stopped_saying() {
-	eventually 15 not is_running "$which"
+	eventually 30 not is_running "$which" || { what_it_does; return 1; }
 	tail -n 3 "$log"
 	tail -n 3 "$log" | grep -Eq -e "$1"
 }
@@ -88,7 +92,7 @@ slow_disk() {
 	is_running $which
 	began=$(now_ms)
 	for _ in 1 2 3 4 5; do others_serve; done
-	[ $(($(now_ms) - began)) -lt 1500 ]
+	[ $(($(now_ms) - began)) -lt 2500 ]
 	serves 10 $which
 	"$localnet" kill --dir "$net" $which
 	comes_back
