@@ -31,7 +31,13 @@ static int usage(const char *why)
 		"  -w WINDOW   requests under way for each socket (1)\n"
 		"  -t MS       until a request is sent again (1000)\n"
 		"  -T TRIES    until it is given up (5)\n"
-		"  -a FILE     write what was acknowledged: id, value, sequence, time\n"
+		"  -x DEADLINE instances that are shared with every crowd of the same DEADLINE "
+		"(seconds UTC)\n"
+		"  -a FILE     write what was acknowledged: id, value, sequence, time (ms), and "
+		"when "
+		"it was\n"
+		"              asked and answered (us, UTC; asked is 0 if the value is another "
+		"crowd's)\n"
 		"  -r FILE     read the instances in such a file instead: each must be the same\n"
 		"SIGINT and SIGTERM: nothing new is asked; with -a the answers under way are "
 		"waited "
@@ -98,7 +104,7 @@ static bool hex_parse(struct load_record *record, const char *text)
 static bool record_parse(struct load_record *record, char *line)
 {
 	char *id = strtok(line, " "), *value = strtok(NULL, " "), *sequence = strtok(NULL, " "),
-	     *time_ms = strtok(NULL, "\n");
+	     *time_ms = strtok(NULL, " \n");
 
 	if (time_ms == NULL || ap_label_to_id(record->id, id, strlen(id)) != 0 ||
 	    !hex_parse(record, value))
@@ -159,6 +165,10 @@ static const char *option(int c, const char *text)
 	case 'T':
 		load.tries = (unsigned)number(text, 10000);
 		return load.tries > 0 ? NULL : "-T: not a number of tries";
+	case 'x':
+		load.deadline_s = number(text, UINT32_MAX);
+		load.shared = true;
+		return load.deadline_s > 0 ? NULL : "-x: not a time";
 	case 'a':
 		load.acknowledged = fopen(text, "we");
 		return load.acknowledged != NULL ? NULL : "-a: cannot write there";
@@ -178,13 +188,35 @@ static const char *parse(int argc, char **argv)
 	load.links = load.window = 1;
 	load.wait_us = 1000000;
 	load.tries = 5;
-	while (wrong == NULL && (c = getopt(argc, argv, "d:k:s:n:l:w:t:T:a:r:")) != -1)
+	while (wrong == NULL && (c = getopt(argc, argv, "d:k:s:n:l:w:t:T:x:a:r:")) != -1)
 		wrong = option(c, optarg);
 	if (wrong == NULL && (load.n_servers == 0 || load.zone.len == 0 || optind < argc))
 		wrong = "a domain, a key and a server are needed";
 	if (wrong == NULL && ap_verify_key_init(&load.verifier, load.key) != 0)
 		wrong = "-k: not a key to verify with";
 	return wrong;
+}
+
+/* Salts and values are fresh, but for the salts of shared instances: those follow from the
+ * deadline. */
+static bool names_make(void)
+{
+	struct timespec utc;
+	struct ap_writer w;
+
+	clock_gettime(CLOCK_REALTIME, &utc);
+	load.epoch_us =
+		(uint64_t)utc.tv_sec * 1000000 + (uint64_t)utc.tv_nsec / 1000 - load_now_us();
+	if (ap_random(load.name, sizeof(load.name)) != 0)
+		return false;
+	if (load.shared) {
+		ap_writer_init(&w, load.seed, sizeof(load.seed));
+		ap_u64_put(&w, &load.deadline_s);
+		return true;
+	}
+	load.deadline_s = (uint64_t)utc.tv_sec + DEADLINE_S;
+	memcpy(load.seed, load.name, sizeof(load.seed));
+	return true;
 }
 
 /* ---- report ---- */
@@ -233,9 +265,8 @@ int main(int argc, char **argv)
 
 	if (wrong != NULL)
 		return usage(wrong);
-	load.deadline_s = (uint64_t)time(NULL) + DEADLINE_S;
 	load.latency_us = calloc(load.count + 1, sizeof(*load.latency_us));
-	if (load.latency_us == NULL || ap_random(load.seed, sizeof(load.seed)) != 0) {
+	if (load.latency_us == NULL || !names_make()) {
 		fprintf(stderr, "load: no memory, or no random octets\n");
 		return 2;
 	}

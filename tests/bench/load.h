@@ -34,6 +34,7 @@ struct load_record {
 	uint8_t id[AP_ID_LEN];
 	uint8_t value_len, value[AP_VALUE_MAX];
 	uint64_t sequence, time_ms;
+	bool ours; /* the value is what this crowd proposed */
 };
 
 /* A statement whose signature was good: of 256 answers of one batch, one costs a verification. */
@@ -54,8 +55,11 @@ struct load {
 	uint64_t wait_us;     /* until a request is sent again */
 	unsigned tries;
 	uint64_t deadline_s;		   /* of the instances */
+	bool shared;			   /* others propose for the same instances */
 	uint8_t seed[8];		   /* first half of the salts */
-	FILE *acknowledged;		   /* written: id, value, sequence, time of each answer */
+	uint8_t name[8];		   /* first part of the values */
+	uint64_t epoch_us;		   /* UTC at 0 of load_now_us() */
+	FILE *acknowledged;		   /* written: a line for each answer */
 	const struct load_record *records; /* read instead of proposing */
 
 	/* what came of it */

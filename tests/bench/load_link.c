@@ -94,7 +94,8 @@ static void again(struct load *l, struct link *k, size_t place, uint64_t now_us)
 	begin(l, k, place, now_us);
 }
 
-static void acknowledge(struct load *l, const struct load_record *record)
+static void acknowledge(struct load *l, const struct load_job *job,
+			const struct load_record *record, uint64_t now_us)
 {
 	char label[AP_ID_TEXT + 1];
 
@@ -104,7 +105,9 @@ static void acknowledge(struct load *l, const struct load_record *record)
 	fprintf(l->acknowledged, "%s ", label);
 	for (size_t i = 0; i < record->value_len; i++)
 		fprintf(l->acknowledged, "%02x", record->value[i]);
-	fprintf(l->acknowledged, " %" PRIu64 " %" PRIu64 "\n", record->sequence, record->time_ms);
+	fprintf(l->acknowledged, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+		record->sequence, record->time_ms, record->ours ? l->epoch_us + job->first_us : 0,
+		l->epoch_us + now_us);
 }
 
 /* Why the first refusal was one: the rest is counted. */
@@ -143,7 +146,7 @@ static void on_answer(struct load *l, struct link *k, const uint8_t *octets, siz
 	switch (load_ask_check(l, job, &m, &record)) {
 	case LOAD_GOOD:
 		l->latency_us[l->good++] = (uint32_t)(now_us - job->first_us);
-		acknowledge(l, &record);
+		acknowledge(l, job, &record, now_us);
 		begin(l, k, place, now_us);
 		break;
 	case LOAD_AGAIN:
