@@ -50,6 +50,17 @@ bool machine_numbers_take(struct machine_numbers *n, uint64_t start, uint64_t co
 	return true;
 }
 
+uint64_t machine_numbers_lowest(const struct machine_numbers *n, uint64_t start)
+{
+	uint64_t back = n->counter < MACHINE_NUMBERS ? n->counter : MACHINE_NUMBERS;
+
+	if (start != n->start)
+		return start < n->start ? UINT64_MAX : 1;
+	while (back > 0 && is_seen(n, back - 1))
+		back--;
+	return back > 0 ? n->counter - back + 1 : n->counter + (n->counter < UINT64_MAX);
+}
+
 bool machine_numbers_is_sound(const struct machine_numbers *n)
 {
 	if (n->start == 0 && n->counter == 0 && n->seen[0] == 0)

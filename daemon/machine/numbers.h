@@ -27,6 +27,9 @@ struct machine_numbers {
 /* true: not executed before, and marked as executed now. */
 bool machine_numbers_take(struct machine_numbers *n, uint64_t start, uint64_t counter);
 
+/* The lowest counter of a run that has not executed; UINT64_MAX: all count as executed. */
+uint64_t machine_numbers_lowest(const struct machine_numbers *n, uint64_t start);
+
 /* Is this a state that machine_numbers_take() can leave? */
 bool machine_numbers_is_sound(const struct machine_numbers *n);
 

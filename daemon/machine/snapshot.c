@@ -243,15 +243,15 @@ static uint64_t total_used(const struct machine_retain *retain)
 /* Buckets that are not empty: what is used is in them, so nobody looks behind the last one. */
 static uint16_t count_kept(const struct machine_retain *retain)
 {
-	uint64_t left = total_used(retain), bucket = machine_retain_low(retain);
+	uint64_t left = total_used(retain), low = machine_retain_low(retain);
 	uint16_t count = 0;
 
-	for (; left > 0; bucket++) {
-		uint64_t kept = total(retain->kept[bucket % MACHINE_BUCKETS]);
+	for (uint64_t i = 0; i < MACHINE_BUCKETS && left > 0; i++) {
+		uint64_t kept = total(retain->kept[(low + i) % MACHINE_BUCKETS]);
 
 		if (kept > 0)
 			count++;
-		left -= kept;
+		left -= kept < left ? kept : left;
 	}
 	return count;
 }
@@ -259,10 +259,10 @@ static uint16_t count_kept(const struct machine_retain *retain)
 static void kept_put(struct ap_writer *w, const struct machine_retain *retain, uint8_t n)
 {
 	uint16_t count = count_kept(retain);
-	uint64_t bucket = machine_retain_low(retain);
+	uint64_t low = machine_retain_low(retain), bucket;
 
 	u16_put(w, count);
-	for (; count > 0; bucket++) {
+	for (bucket = low; count > 0 && bucket - low < MACHINE_BUCKETS; bucket++) {
 		const uint32_t *kept = retain->kept[bucket % MACHINE_BUCKETS];
 
 		if (is_empty(kept))

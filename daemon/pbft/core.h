@@ -18,7 +18,7 @@
 enum {
 	PBFT_RESEND_SLOTS = 8,	 /* lowest slots whose votes are sent again at a time */
 	PBFT_BACKOFF_MAX = 4,	 /* own bundles: waits grow up to resend_ms << this */
-	PBFT_OWN_SPREAD = 192,	 /* of own counters that are outstanding */
+	PBFT_OWN_SPREAD = 48,	 /* own counters go so far beyond the lowest outstanding */
 	PBFT_ROOM_SLOT = 8,	 /* effects that one slot can have at once */
 	PBFT_ROOM_PROPOSE = 140, /* of a proposal: a batch of drops, as many of spent bundles */
 	PBFT_SLOW = 8,		 /* time-outs in which everything handed in is ordered */
@@ -26,8 +26,8 @@ enum {
 	PBFT_CALM = 8,		 /* batches executed before the time-out comes down by half */
 	PBFT_ASK_MAX = 64,	 /* batches of a NEW-VIEW asked for at a time */
 };
-_Static_assert(PBFT_OWN_SPREAD + PBFT_OWN_MAX <= MACHINE_NUMBERS,
-	       "own bundles stay in the machine's memory");
+_Static_assert((int)PBFT_OWN_SPREAD < (int)PBFT_OWN_MAX && (int)PBFT_OWN_MAX <= (int)MACHINE_NUMBERS,
+	       "a primary that lags a little has room for what others watch");
 _Static_assert(PBFT_ROOM_PROPOSE > 2 * PBFT_BATCH_BUNDLES_MAX + 1,
 	       "a proposal's effects have room");
 _Static_assert(PBFT_EFFECTS_MAX > PBFT_ROOM_PROPOSE + PBFT_OWN_MAX + 16, "after an execution too");
@@ -36,7 +36,8 @@ _Static_assert(PBFT_EFFECTS_MAX > 2 * PBFT_FETCH_MAX + 16,
 
 struct pbft_watch {	    /* is it ordered in time? */
 	uint64_t since_ms;  /* handed to the primary of this view; 0: not yet */
-	uint32_t overtaken; /* batches executed since, with room for it */
+	uint64_t above;	    /* highest sequence that had a batch then */
+	uint32_t overtaken; /* batches above it executed since, with room for this one */
 };
 
 struct pbft_watched { /* somebody else's bundle */
@@ -252,6 +253,7 @@ void pbft_watch_add(struct pbft *, const struct pbft_bundle *); /* handed to the
 void pbft_watch_clear(struct pbft *);				/* another view */
 void pbft_watch_restart(struct pbft *); /* as if all had been handed in just now */
 void pbft_watch_executed(struct pbft *, const struct pbft_slot *);
+struct pbft_watch pbft_watch_begin(const struct pbft *); /* handed to the primary now */
 bool pbft_watch_overdue(const struct pbft *);
 uint64_t pbft_watch_wake(const struct pbft *);
 

@@ -46,14 +46,53 @@ static void forget_older_runs(struct pbft *p, const struct pbft_bundle *b)
 	}
 }
 
-/* Primary: true if it waits in the queue now, with its hold. */
+/* How far it is beyond the lowest number of its relay that has not executed. */
+static uint64_t beyond(const struct pbft *p, const struct pbft_bundle *b)
+{
+	uint64_t lowest = machine_numbers_lowest(&p->numbers[b->relay - 1], b->start);
+
+	return b->counter > lowest ? b->counter - lowest : 0;
+}
+
+static bool is_of_an_older_run(const struct pbft *p, const struct pbft_bundle *b)
+{
+	const struct pbft_bundle *first = pbft_queue_first(&p->queue, b->relay);
+
+	return first != NULL && first->start > b->start;
+}
+
+/* What executed while it waited takes no place from what did not. */
+static void prune(struct pbft *p, uint8_t relay)
+{
+	for (uint32_t left = p->queue.lines[relay - 1].count; left > 0; left--) {
+		struct pbft_bundle b = *pbft_queue_first(&p->queue, relay);
+
+		pbft_queue_pop(&p->queue, relay);
+		if (!pbft_is_spent(p, &b))
+			pbft_queue_push(&p->queue, &b);
+		else if (relay != p->conf.self)
+			pbft_drop_bundle(p, &b);
+	}
+}
+
+/*
+ * Primary: true if it waits in the queue now, with its hold. draft {#bundles}: "less than 64 beyond
+ * the lowest one that has not executed": all those have room at once, so that no relay can fill its
+ * line just before somebody hands on what then finds no place, and is watched.
+ */
 static bool queue(struct pbft *p, const struct pbft_bundle *b)
 {
-	if (is_in_flight(p, b) || pbft_queue_has(&p->queue, b)) {
+	if (is_in_flight(p, b) || pbft_queue_has(&p->queue, b) || is_of_an_older_run(p, b)) {
 		pbft_count(p, PBFT_DROP_REPEAT);
 		return false;
 	}
+	if (beyond(p, b) >= PBFT_OWN_MAX) {
+		pbft_count(p, PBFT_DROP_FULL);
+		return false;
+	}
 	forget_older_runs(p, b);
+	if (p->queue.lines[b->relay - 1].count == PBFT_OWN_MAX)
+		prune(p, b->relay);
 	if (pbft_queue_push(&p->queue, b))
 		return true;
 	pbft_count(p, PBFT_DROP_FULL);
@@ -72,7 +111,9 @@ static void hand_on(struct pbft *p, const struct pbft_bundle *b)
 	}
 	if (machine_numbers_take(&relay->handed, b->start, b->counter)) {
 		pbft_send_bundle(p, b, pbft_bit(p, pbft_primary(p, p->view)));
-		pbft_watch_add(p, b);
+		/* draft {#time-outs}: "less than 48 beyond": the primary has a place for it */
+		if (beyond(p, b) < PBFT_OWN_SPREAD)
+			pbft_watch_add(p, b);
 	} else {
 		pbft_count(p, PBFT_DROP_REPEAT);
 	}
@@ -97,7 +138,7 @@ static void on_own(struct pbft *p, const struct pbft_bundle *b)
 	own->bundle = *b;
 	own->tries = 0;
 	own->due_ms = p->now + p->conf.resend_ms;
-	own->watch = (struct pbft_watch){.since_ms = p->view_active ? p->now : 0};
+	own->watch = p->view_active ? pbft_watch_begin(p) : (struct pbft_watch){0};
 	if (pbft_is_primary(p))
 		queue(p, b);
 	else
@@ -176,7 +217,7 @@ void pbft_own_due(struct pbft *p)
 					 own->tries == 0 && can_hear(p) ? pbft_bit(p, primary)
 									: PBFT_EVERYONE);
 			if (own->watch.since_ms == 0 && p->view_active)
-				own->watch.since_ms = p->now;
+				own->watch = pbft_watch_begin(p);
 		}
 		own->tries++;
 		own->due_ms = p->now + ((uint64_t)p->conf.resend_ms << shift);

@@ -267,7 +267,7 @@ static uint32_t own_weight(const struct pbft *p)
 		low = counter < low ? counter : low;
 		high = counter > high ? counter : high;
 	}
-	return p->n_own > 0 && high - low >= PBFT_OWN_SPREAD ? PBFT_OWN_MAX : p->n_own;
+	return p->n_own > 0 && high + 1 - low >= PBFT_OWN_SPREAD ? PBFT_OWN_MAX : p->n_own;
 }
 
 void pbft_info(const struct pbft *p, struct pbft_info *info)

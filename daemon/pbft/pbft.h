@@ -410,8 +410,8 @@ bool pbft_wants_prepare(const struct pbft *, const struct pbft_proposal *);
 struct pbft_info {
 	uint64_t view, executed, stable, next_seq; /* next_seq: what a primary would propose */
 	uint32_t queued, in_flight;
-	/* Own bundles that are not executed yet. Also PBFT_OWN_MAX when one more could push the
-	 * oldest out of the numbers that the machine remembers: fill none then. */
+	/* Own bundles that are not executed yet. Also PBFT_OWN_MAX when the next one would be too
+	 * far beyond the oldest of them for others to take it: fill none then. */
 	uint32_t own;
 	uint8_t primary;
 	bool view_active; /* false: a view change is going on */

@@ -1,5 +1,10 @@
 #include "daemon/pbft/queue.h"
 
+static struct pbft_bundle *place(struct pbft_line *line, uint32_t i)
+{
+	return &line->bundles[(line->head + i) % PBFT_OWN_MAX];
+}
+
 static const struct pbft_bundle *nth(const struct pbft_line *line, uint32_t i)
 {
 	return &line->bundles[(line->head + i) % PBFT_OWN_MAX];
@@ -18,11 +23,16 @@ bool pbft_queue_has(const struct pbft_queue *q, const struct pbft_bundle *b)
 bool pbft_queue_push(struct pbft_queue *q, const struct pbft_bundle *b)
 {
 	struct pbft_line *line = &q->lines[b->relay - 1];
+	uint32_t i;
 
 	if (line->count == PBFT_OWN_MAX)
 		return false;
-	line->bundles[(line->head + line->count) % PBFT_OWN_MAX] = *b;
-	line->count++;
+	/* to the end, and before those with higher counters */
+	for (i = line->count++; i > 0 && place(line, i - 1)->start == b->start &&
+				place(line, i - 1)->counter > b->counter;
+	     i--)
+		*place(line, i) = *place(line, i - 1);
+	*place(line, i) = *b;
 	q->bundles++;
 	q->requests += b->requests;
 	q->octets += b->octets;

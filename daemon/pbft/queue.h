@@ -1,6 +1,6 @@
 /*
- * Bundles that wait for a batch at the primary: first in, first out for each relay, and the relays
- * take turns, so that none can push another's aside (draft {#bundles}). Knows no slot and no view.
+ * Bundles that wait for a batch at the primary: in the order of their counters for each relay, and
+ * the relays take turns, so that none can push another's aside (draft {#bundles}). Knows no slot and no view.
  */
 #ifndef DAEMON_PBFT_QUEUE_H
 #define DAEMON_PBFT_QUEUE_H

@@ -24,6 +24,11 @@ static void forget(struct pbft_peer *peer, uint32_t i)
 	peer->watched[i] = peer->watched[--peer->n_watched];
 }
 
+struct pbft_watch pbft_watch_begin(const struct pbft *p)
+{
+	return (struct pbft_watch){.since_ms = p->now, .above = p->window.top};
+}
+
 void pbft_watch_add(struct pbft *p, const struct pbft_bundle *b)
 {
 	struct pbft_peer *relay = &p->peers[b->relay - 1];
@@ -37,7 +42,7 @@ void pbft_watch_add(struct pbft *p, const struct pbft_bundle *b)
 		return;
 	relay->n_watched++;
 	w->bundle = *b;
-	w->watch = (struct pbft_watch){.since_ms = p->now};
+	w->watch = pbft_watch_begin(p);
 }
 
 void pbft_watch_clear(struct pbft *p)
@@ -77,12 +82,18 @@ static void calm_down(struct pbft *p)
 }
 
 struct used { /* of a batch */
+	uint64_t seq;
 	uint64_t bundles, requests, octets;
 };
 
-static bool had_room(const struct pbft *p, const struct used *used, const struct pbft_bundle *b)
+/* Should the batch have had this one in it, as far as can be seen from here? The bundles of one
+ * relay come in the order of their counters, so only the first that is left can be overtaken. */
+static bool is_overtaken(const struct pbft *p, const struct used *used, const struct pbft_bundle *b,
+			 const struct pbft_watch *w)
 {
-	return used->bundles < PBFT_BATCH_BUNDLES_MAX &&
+	return w->since_ms != 0 && used->seq > w->above &&
+	       b->counter <= machine_numbers_lowest(&p->numbers[b->relay - 1], b->start) &&
+	       used->bundles < PBFT_BATCH_BUNDLES_MAX &&
 	       used->requests + b->requests <= p->conf.batch_requests_max &&
 	       used->octets + b->octets <= p->conf.batch_octets_max;
 }
@@ -90,7 +101,7 @@ static bool had_room(const struct pbft *p, const struct used *used, const struct
 void pbft_watch_executed(struct pbft *p, const struct pbft_slot *slot)
 {
 	const struct pbft_batch *batch = &slot->batch;
-	struct used used = {.bundles = batch->n_bundles};
+	struct used used = {.seq = slot->seq, .bundles = batch->n_bundles};
 
 	calm_down(p);
 	if (slot->reproposed) /* what was made before could not take it in */
@@ -100,7 +111,8 @@ void pbft_watch_executed(struct pbft *p, const struct pbft_slot *slot)
 		used.octets += batch->bundles[i].octets;
 	}
 	for (uint32_t i = 0; i < p->n_own; i++)
-		p->own[i].watch.overtaken += had_room(p, &used, &p->own[i].bundle);
+		p->own[i].watch.overtaken +=
+			is_overtaken(p, &used, &p->own[i].bundle, &p->own[i].watch);
 	for (uint8_t id = 0; id < p->conf.n; id++) {
 		struct pbft_peer *relay = &p->peers[id];
 
@@ -111,7 +123,7 @@ void pbft_watch_executed(struct pbft *p, const struct pbft_slot *slot)
 				forget(relay, i);
 				continue;
 			}
-			w->watch.overtaken += had_room(p, &used, &w->bundle);
+			w->watch.overtaken += is_overtaken(p, &used, &w->bundle, &w->watch);
 			i++;
 		}
 	}

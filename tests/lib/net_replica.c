@@ -530,6 +530,8 @@ static void restore_base(struct net *net, struct net_replica *r)
 
 			machine_numbers_take(&r->numbers[b->relay - 1], b->start, b->counter);
 		}
+	for (uint8_t id = 1; id <= net->o.n; id++)
+		pbft_restore_numbers(r->core, id, &r->numbers[id - 1]);
 }
 
 static int restore_slot(struct net_replica *r, const struct net_record *record,

@@ -109,6 +109,29 @@ static void random_numbers_agree_with_a_set(void **state)
 	assert_true(executed > 5000);
 }
 
+static void the_lowest_that_has_not_executed(void **state)
+{
+	struct machine_numbers n = {0};
+
+	(void)state;
+	assert_int_equal(machine_numbers_lowest(&n, 7), 1);
+	machine_numbers_take(&n, 7, 1);
+	machine_numbers_take(&n, 7, 2);
+	machine_numbers_take(&n, 7, 5);
+	assert_int_equal(machine_numbers_lowest(&n, 7), 3);
+	assert_int_equal(machine_numbers_lowest(&n, 8), 1);
+	assert_int_equal(machine_numbers_lowest(&n, 6), UINT64_MAX);
+	machine_numbers_take(&n, 7, 4);
+	machine_numbers_take(&n, 7, 3);
+	assert_int_equal(machine_numbers_lowest(&n, 7), 6);
+	machine_numbers_take(&n, 7, 1000); /* what is too far back counts as executed */
+	assert_int_equal(machine_numbers_lowest(&n, 7), 1000 - MACHINE_NUMBERS + 1);
+	machine_numbers_take(&n, 7, UINT64_MAX);
+	for (uint64_t i = 1; i < MACHINE_NUMBERS; i++)
+		machine_numbers_take(&n, 7, UINT64_MAX - i);
+	assert_int_equal(machine_numbers_lowest(&n, 7), UINT64_MAX);
+}
+
 static void states_that_cannot_be_are_not_sound(void **state)
 {
 	struct machine_numbers n = {0};
@@ -141,6 +164,7 @@ int main(void)
 		cmocka_unit_test(what_lies_too_far_back_is_void),
 		cmocka_unit_test(the_largest_numbers_are_numbers),
 		cmocka_unit_test(random_numbers_agree_with_a_set),
+		cmocka_unit_test(the_lowest_that_has_not_executed),
 		cmocka_unit_test(states_that_cannot_be_are_not_sound),
 	};
 

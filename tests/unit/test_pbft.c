@@ -234,7 +234,22 @@ static void one_relay_cannot_fill_the_queue(void **state)
 	assert_true(rig_info(&r).queued <= PBFT_OWN_MAX);
 	assert_true(dropped(PBFT_DROP_FULL) > 0);
 	hand(4, 1);
-	assert_int_equal(dropped(PBFT_DROP_FULL), 300 - PBFT_OWN_MAX - 2 - 60);
+	assert_int_equal(dropped(PBFT_DROP_FULL), 300 - PBFT_OWN_MAX);
+}
+
+/* Whatever a relay has sent before: what others may watch has a place. */
+static void the_lowest_numbers_of_a_relay_have_room(void **state)
+{
+	(void)state;
+	r.executes = false;
+	for (uint64_t i = 300; i > 48; i--)
+		hand(3, i);
+	for (uint64_t i = 48; i > 0; i--)
+		hand(3, i);
+	for (uint64_t i = 1; i <= 48; i++)
+		hand(3, i); /* they are there already */
+	assert_int_equal(dropped(PBFT_DROP_FULL), 300 - PBFT_OWN_MAX);
+	assert_int_equal(dropped(PBFT_DROP_REPEAT), 48);
 }
 
 static void a_new_run_of_a_relay_voids_what_waits_of_older_ones(void **state)
@@ -735,9 +750,11 @@ static void own_bundles_are_bounded_in_number_and_spread(void **state)
 {
 	(void)state;
 	rig_own(&r, 1);
-	rig_own(&r, 193);
-	assert_int_equal(rig_info(&r).own, PBFT_OWN_MAX); /* 1 would fall out of memory */
-	for (uint64_t i = 2; i < PBFT_OWN_MAX; i++)
+	rig_own(&r, 47);
+	assert_int_equal(rig_info(&r).own, 2);
+	rig_own(&r, 48);
+	assert_int_equal(rig_info(&r).own, PBFT_OWN_MAX); /* nobody would watch 49 */
+	for (uint64_t i = 49; i < PBFT_OWN_MAX + 46; i++)
 		rig_own(&r, i);
 	assert_int_equal(rig_info(&r).own, PBFT_OWN_MAX);
 	rig_own(&r, 100);
@@ -1076,6 +1093,7 @@ int main(void)
 		AS(primary, a_big_bundle_is_not_starved_by_small_ones),
 		AS(primary, no_bundle_number_is_proposed_twice),
 		AS(primary, one_relay_cannot_fill_the_queue),
+		AS(primary, the_lowest_numbers_of_a_relay_have_room),
 		AS(primary, a_new_run_of_a_relay_voids_what_waits_of_older_ones),
 		AS(primary, the_time_of_batches_never_sinks),
 		AS(primary, a_primary_stops_at_the_high_watermark),

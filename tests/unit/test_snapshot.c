@@ -698,6 +698,7 @@ static void the_largest_state_fits(void **state)
 		assert_int_equal(op.as_deal.n_phi, AP_THRESHOLD_MAX);
 		s->pools[i].left = MACHINE_POOL_MAX;
 		s->pools[i].next = MACHINE_POOL_MAX;
+		s->retain.used[i] = MACHINE_BUCKETS * UINT64_C(0x11111111);
 	}
 	for (size_t i = 0; i < MACHINE_BUCKETS; i++)
 		memset(s->retain.kept[i], 0x11, sizeof(s->retain.kept[i]));

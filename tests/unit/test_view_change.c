@@ -473,6 +473,75 @@ static void who_lags_is_helped_into_the_view(void **state)
 	assert_int_equal(rig_count(&r, PBFT_SEND_NEW_VIEW), 2);
 }
 
+/* A relay that fills its line at the primary and has others hand on what finds no place. */
+static void only_what_the_primary_has_room_for_is_watched(void **state)
+{
+	struct pbft_bundle b;
+
+	(void)state;
+	b = rig_bundle_of(4, 1, 49); /* 48 beyond the lowest */
+	rig_bundle(&r, 4, &b);
+	assert_int_equal(rig_count(&r, PBFT_SEND_BUNDLE), 1);
+	for (int i = 0; i < 20; i++)
+		rig_timer(&r, TIMEOUT);
+	assert_int_equal(view(), 0);
+	b = rig_bundle_of(4, 1, 48);
+	rig_bundle(&r, 4, &b);
+	rig_timer(&r, TIMEOUT);
+	assert_int_equal(view(), 1);
+}
+
+static void order_some(void)
+{
+	for (uint64_t seq = 1; seq <= 5; seq++) {
+		rig_timer(&r, TIMEOUT / 4);
+		rig_order(&r, seq);
+	}
+	rig_timer(&r, 1);
+}
+
+/* Scenario 6: others are ordered all the time. */
+static void a_bundle_that_is_left_out_makes_it_leave(void **state)
+{
+	(void)state;
+	rig_own(&r, 1);
+	order_some();
+	assert_int_equal(view(), 1);
+}
+
+/* The primary takes the bundles of a relay in their order. */
+static void only_the_first_of_a_relay_is_overtaken(void **state)
+{
+	(void)state;
+	rig_own(&r, 2);
+	order_some();
+	assert_int_equal(view(), 0);
+}
+
+static void what_was_proposed_before_overtakes_nothing(void **state)
+{
+	struct pbft_batch b[5];
+
+	(void)state;
+	for (uint64_t i = 0; i < 5; i++) {
+		b[i] = rig_batch(&r, i + 1);
+		rig_pre_prepare(&r, i + 1, &b[i]);
+	}
+	rig_own(&r, 1);
+	for (uint64_t i = 0; i < 5; i++) {
+		rig_timer(&r, TIMEOUT / 4);
+		rig_prepare(&r, 2, i + 1, &b[i]);
+		rig_prepare(&r, 4, i + 1, &b[i]);
+		rig_written(&r);
+		for (uint8_t id = 1; id <= 4; id++)
+			rig_commit(&r, id, i + 1, &b[i]);
+		rig_written(&r);
+		assert_int_equal(r.executed, i + 1);
+	}
+	rig_timer(&r, 1);
+	assert_int_equal(view(), 0);
+}
+
 /* ---- after a restart: scenarios 45, 95 ---- */
 
 static void a_restart_says_the_same_and_votes_in_nothing_below(void **state)
@@ -527,6 +596,10 @@ int main(void)
 		WITH(backup, an_own_bundle_that_is_not_ordered_in_time_makes_it_leave),
 		WITH(backup, so_does_one_that_it_handed_on),
 		WITH(backup, nothing_handed_on_runs_no_timer),
+		WITH(backup, a_bundle_that_is_left_out_makes_it_leave),
+		WITH(backup, only_the_first_of_a_relay_is_overtaken),
+		WITH(backup, what_was_proposed_before_overtakes_nothing),
+		WITH(backup, only_what_the_primary_has_room_for_is_watched),
 		WITH(backup, it_is_sent_again_until_the_view_is_active),
 		WITH(backup, who_has_left_votes_in_nothing_below),
 		WITH(backup, f_others_move_nobody_and_f_plus_1_to_the_smallest_view),
