@@ -455,6 +455,7 @@ static void send_status(struct run *r, const struct pbft_effect *e)
 	struct ap_writer w;
 
 	memcpy(m.running.octets, e->u.status.running, 32);
+	m.disk = e->u.status.disk;
 	ap_writer_init(&w, octets, sizeof(octets));
 	ap_status_put(&w, &m);
 	send_layout(r, e->to, AP_MESSAGE_status, &w);
@@ -576,7 +577,8 @@ static void execute(struct run *r, const struct pbft_effect *e)
 
 void effect_merge_due(struct run *r)
 {
-	if (r->merge_due.token == 0 || r->merge_due.token > journal_done(r->journal))
+	if (r->merge_due.token == 0 || r->merge_due.token > journal_done(r->journal) ||
+	    !r->may_merge)
 		return;
 	r->merge_due.token = 0;
 	index_stable(r->index, r->merge_due.seq);

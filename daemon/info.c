@@ -44,6 +44,15 @@ static uint64_t octets_below(const char *dir, const char *name)
 	return octets;
 }
 
+static const char *disk_name(enum pbft_disk disk)
+{
+	static const char *const names[] = {[PBFT_DISK_ENOUGH] = "enough",
+					    [PBFT_DISK_SHORT] = "nearly-full",
+					    [PBFT_DISK_FULL] = "full"};
+
+	return names[disk];
+}
+
 void run_status(const struct run *r, struct ap_text *out)
 {
 	const struct machine_key *key = machine_key(r->machine);
@@ -73,6 +82,7 @@ void run_status(const struct run *r, struct ap_text *out)
 		s.pool[id - 1] = pool.left;
 	}
 	s.instances = machine_used(r->machine, r->self);
+	s.disk = disk_name(core.disk);
 	s.journal_octets = octets_below(r->conf->data, "journal");
 	s.store_octets = octets_below(r->conf->data, "store");
 	s.disk_free_octets = disk_room(r->conf->data);

@@ -388,6 +388,16 @@ uint64_t journal_room(struct journal *j)
 	return room;
 }
 
+bool journal_is_short(struct journal *j)
+{
+	bool is_short;
+
+	(void)pthread_mutex_lock(&j->lock);
+	is_short = j->is_short;
+	(void)pthread_mutex_unlock(&j->lock);
+	return is_short;
+}
+
 void journal_trim(struct journal *j, uint64_t before_seq)
 {
 	(void)pthread_mutex_lock(&j->lock);

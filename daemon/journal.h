@@ -67,6 +67,7 @@
 #define DAEMON_JOURNAL_H
 
 #include "daemon/disk.h"
+#include <stdbool.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -167,6 +168,9 @@ const char *journal_error(const struct journal *j);
 /* Octets of records that can be appended before the disk has to give more: below the caller's mark
  * only what frees room is voted. The thread asks the disk once a second while it is refused. */
 uint64_t journal_room(struct journal *j);
+
+/* The disk refuses room for the next segment: what journal_room() says is all there is. */
+bool journal_is_short(struct journal *j);
 
 /* Length of the newest record of this sequence and indexed type, or DISK_ENOTFOUND. Found are
  * durable records of the last index_slots sequences that are not trimmed yet. */

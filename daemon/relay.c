@@ -66,6 +66,7 @@ struct bundle {
 struct relay {
 	struct relay_conf conf;
 	uint8_t key[16];
+	bool is_short;
 	uint64_t next_counter;
 	uint32_t queued, total, unsigned_now;
 	struct request *oldest, *newest;
@@ -235,6 +236,8 @@ int relay_submit(struct relay *r, uint8_t kind, const uint8_t *op, size_t len,
 	/* a datagram that came twice; over TCP nothing does, and each message is owed an answer */
 	if (!asker->tcp && find_equal(r, hash) != NULL)
 		return 0;
+	if (r->is_short)
+		return AGREE_EDISK;
 	if (r->total >= r->conf.pending_max)
 		return AGREE_EORDER;
 	if (r->prefixes[prefix] >= r->conf.prefix_max)
@@ -274,6 +277,11 @@ int relay_submit_own(struct relay *r, uint8_t kind, const uint8_t *op, size_t le
 }
 
 /* ---- bundles ---- */
+
+void relay_short(struct relay *r, bool is_short)
+{
+	r->is_short = is_short;
+}
 
 bool relay_waiting(const struct relay *r)
 {

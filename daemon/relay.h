@@ -63,7 +63,8 @@ int relay_new(struct relay **, const struct relay_conf *);
 void relay_free(struct relay *);
 
 /* Takes one operation for ordering; op is an encoded body of kind AP_OP_request or AP_OP_read. An equal operation of an
- * equal asker that is outstanding is taken once, if both came over UDP. 0, AGREE_EORDER (pending_max), AGREE_ERATE (prefix_max), AGREE_ENOMEM,
+ * equal asker that is outstanding is taken once, if both came over UDP. 0, AGREE_EDISK (see
+ * relay_short()), AGREE_EORDER (pending_max), AGREE_ERATE (prefix_max), AGREE_ENOMEM,
  * AGREE_ETOOBIG. */
 int relay_submit(struct relay *, uint8_t kind, const uint8_t *op, size_t len, const uint8_t id[AP_ID_LEN], const struct asker *,
 	uint64_t now_ms);
@@ -78,6 +79,9 @@ bool relay_waiting(const struct relay *); /* anything to fill */
 void relay_executed(struct relay *, uint64_t counter, size_t bundle, const struct machine_result *, uint64_t now_ms);
 void relay_signed(struct relay *, uint64_t seq, uint64_t now_ms); /* index_block(seq) has its signature */
 uint64_t relay_tick(struct relay *, uint64_t now_ms);             /* give up, order again; returns when to call next */
+
+/* The disks of f+1 members are nearly full: until it is said otherwise, nothing is taken. */
+void relay_short(struct relay *, bool is_short);
 
 struct relay_info {
 	uint32_t queued, outstanding, unsigned_; /* outstanding: of clients, all states */

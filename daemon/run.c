@@ -13,6 +13,7 @@
 
 #include "daemon/files.h"
 #include "daemon/log.h"
+#include "daemon/marks.h"
 #include "daemon/run_priv.h"
 #include "libproto/crypto.h"
 #include "libproto/digest.h"
@@ -133,6 +134,7 @@ static void fill(struct run *r)
 		r->bundled = b->requests;
 		b->relay = r->self;
 		b->start = r->boot;
+		b->keeps = ops_keep(r->ops, ops);
 		len = bundle_encode(r, ops, b->counter, b);
 		b->octets = (uint32_t)(4 + len); /* with its length, as it stands in a batch */
 		if (len == 0 || bodies_put(r->bodies, b->digest, r->frame, len, NULL) != 0) {
@@ -210,6 +212,39 @@ static void wake(void *arg)
 	event_active(((struct run *)arg)->turn, EV_TIMEOUT, 0);
 }
 
+static void say_disk(const struct run *r, enum pbft_disk level)
+{
+	static const char *const does[] = {
+		"has room again: this replica votes on everything",
+		"is nearly full: this replica votes on nothing that a client asks for; make room",
+		"is full: this replica votes on nothing; make room"};
+
+	log_say(level == PBFT_DISK_ENOUGH ? LOG_L_INFO : LOG_L_ERROR, "the disk of %s %s",
+		r->conf->data, does[level]);
+}
+
+/* draft {#disk-marks}: in time, since a failed write stops the replica. */
+static void look_at_disk(struct run *r)
+{
+	struct marks_view view = {.segment = (uint64_t)r->conf->journal_segment << 20,
+				  .journal_room = journal_room(r->journal),
+				  .journal_short = journal_is_short(r->journal),
+				  .disk_free = disk_room(r->conf->data)};
+	struct pbft_event ev = {.kind = PBFT_EV_DISK};
+	struct pbft_info info;
+
+	r->disk_ms = run_now();
+	r->may_merge = marks_may_merge(&view);
+	effect_merge_due(r);
+	pbft_info(r->pbft, &info);
+	relay_short(clients_relay(r->clients), info.is_short || info.disk != PBFT_DISK_ENOUGH);
+	ev.u.disk = marks_level(info.disk, &view);
+	if (ev.u.disk == info.disk)
+		return;
+	say_disk(r, ev.u.disk);
+	run_step(r, &ev);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct run *r = arg;
@@ -218,6 +253,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	log_tick();
+	if (run_now() - r->disk_ms >= RUN_HEARTBEAT_MS / 2)
+		look_at_disk(r);
 	if (r->clock.leapt)
 		log_say(LOG_L_ERROR,
 			"this host's clock has leapt: set it right; until then this replica "
@@ -676,6 +713,7 @@ static int start(struct run *r, struct self *self, const struct run_sockets *s,
 	if (status != 0)
 		return status;
 	keygen_boot(r->keygen, r->boot);
+	r->may_merge = true;
 	status = start_signer(r, why);
 	if (status == 0)
 		status = start_events(r, why);

@@ -86,6 +86,8 @@ struct run {
 	struct {
 		uint64_t seq, token; /* token 0: none is due */
 	} merge_due;
+	bool may_merge;   /* the disk has room for what a merge writes */
+	uint64_t disk_ms; /* when it was looked at */
 	/* running hashes of the latest batches */
 	struct {
 		uint64_t seq;

@@ -81,6 +81,7 @@ void status_show(struct ap_text *t, const struct status *s)
 	number_show(t, "outstanding", s->outstanding);
 	number_show(t, "unsigned_batches", s->unsigned_batches);
 	number_show(t, "instances", s->instances);
+	ap_text_addf(t, "disk=%s\n", s->disk);
 	number_show(t, "journal_octets", s->journal_octets);
 	number_show(t, "store_octets", s->store_octets);
 	number_show(t, "disk_free_octets", s->disk_free_octets);

@@ -27,6 +27,7 @@ struct status {
 	uint32_t queued, outstanding, unsigned_batches;
 	uint32_t pool[AP_REPLICAS_MAX]; /* nonce pairs left of each member */
 	uint64_t instances;		/* that count against this relay's share */
+	const char *disk; /* enough, nearly-full, full: draft {#disk-marks} */
 	uint64_t journal_octets, store_octets, disk_free_octets;
 	uint64_t uptime_s;
 };

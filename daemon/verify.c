@@ -7,6 +7,8 @@
 #include "libproto/crypto.h"
 #include "libproto/digest.h"
 
+enum { KEEPING_OCTETS_MAX = 256 };
+
 /* ---- operations and bundles ---- */
 
 static bool op_known(uint8_t kind)
@@ -43,6 +45,24 @@ int ops_count(const uint8_t *ops, size_t len)
 	return r.bad != NULL || n == 0 || n > AP_BUNDLE_REQUESTS_MAX ? -1 : n;
 }
 
+/* draft {#disk-marks} */
+bool ops_keep(const uint8_t *ops, size_t len)
+{
+	struct ap_reader r;
+
+	if (len > KEEPING_OCTETS_MAX)
+		return false;
+	ap_reader_init(&r, ops, len);
+	while (ap_reader_left(&r) > 0 && r.bad == NULL) {
+		ap_op op;
+
+		ap_op_get(&r, &op);
+		if (r.bad != NULL || op.kind != AP_OP_tick)
+			return false;
+	}
+	return len > 0 && r.bad == NULL;
+}
+
 static void bundle_signed_octets(uint8_t out[AP_TAG_LEN + 32], const uint8_t digest[32])
 {
 	ap_tag(out, "agree1-bundle-s");
@@ -66,6 +86,7 @@ static const char *bundle_check(const struct verifier *v, const ap_bundle *b, ap
 				    .start = b->start,
 				    .counter = b->counter,
 				    .requests = (uint16_t)n,
+				    .keeps = ops_keep(b->ops.data, b->ops.len),
 				    .octets = (uint32_t)(4 + octets.len)}; /* with its length */
 	ap_digest_bundle(ap_sha256, out->digest, v->genesis, b->relay, b->start, b->counter,
 			 b->ops);
@@ -403,11 +424,14 @@ static const char *status_frame(struct frame *f)
 	ap_status m;
 
 	ap_status_get(&f->r, &m);
+	if (m.disk > PBFT_DISK_FULL)
+		return "status: impossible mark of its disk";
 	f->ev->kind = PBFT_EV_STATUS;
 	f->ev->u.status.view = m.view;
 	f->ev->u.status.executed = m.executed;
 	f->ev->u.status.stable = m.stable;
 	memcpy(f->ev->u.status.running, m.running.octets, 32);
+	f->ev->u.status.disk = (enum pbft_disk)m.disk;
 	return NULL;
 }
 

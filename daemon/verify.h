@@ -38,6 +38,9 @@ void digest_batch(struct pbft_batch *); /* fills digest from time and bundles: d
 /* How many ops the octets are, or -1: they are no sequence of known ops within bounds. */
 int ops_count(const uint8_t *ops, size_t len);
 
+/* Is this a bundle that only keeps the network alive? draft {#disk-marks} */
+bool ops_keep(const uint8_t *ops, size_t len);
+
 /* Decodes and checks an encoded `batch`: every bundle's bounds, number, ops and relay's signature. NULL, or why not. */
 const char *verify_batch_octets(const struct verifier *, const uint8_t *octets, size_t len, struct pbft_batch *out);
 const char *verify_bundle_octets(const struct verifier *, const uint8_t *octets, size_t len, struct pbft_bundle *out);

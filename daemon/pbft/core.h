@@ -59,6 +59,7 @@ struct pbft_served {		     /* what a peer was served last */
 struct pbft_peer {
 	bool up;
 	uint64_t view, executed, stable; /* as it says */
+	enum pbft_disk disk;		 /* likewise */
 	uint64_t help_ms;		 /* not helped before */
 	struct pbft_served bodies, attest;
 	struct machine_numbers handed; /* its bundles that were handed on to the primary */
@@ -152,6 +153,10 @@ struct pbft {
 	struct pbft_checkpoint *checkpoints;
 	bool revote; /* PRE-PREPAREs held back may be acceptable now */
 
+	enum pbft_disk disk; /* the own one */
+	bool is_short;	     /* f+1 members say that theirs is: nothing new is proposed */
+	bool rewrite;	     /* what the disk had no room for is due */
+
 	struct pbft_peer peers[AP_REPLICAS_MAX];
 	struct pbft_fetch fetch;
 
@@ -235,10 +240,18 @@ const uint8_t *pbft_new_view_at(const struct pbft *, uint64_t seq);
 bool pbft_new_view_check(struct pbft *, const struct pbft_event *);
 void pbft_enter(struct pbft *); /* the view of p->nv */
 
+/* ---- disk.c ---- */
+
+/* The own disk has room for a vote on the batch here, or for its body. */
+bool pbft_disk_takes(const struct pbft *, const struct pbft_slot *);
+bool pbft_disk_is_short(const struct pbft *); /* at f+1 members */
+void pbft_disk_settle(struct pbft *);
+
 /* ---- watch.c ---- */
 
 void pbft_watch_add(struct pbft *, const struct pbft_bundle *); /* handed to the primary */
 void pbft_watch_clear(struct pbft *);				/* another view */
+void pbft_watch_restart(struct pbft *); /* as if all had been handed in just now */
 void pbft_watch_executed(struct pbft *, const struct pbft_slot *);
 struct pbft_watch pbft_watch_begin(const struct pbft *); /* handed to the primary now */
 bool pbft_watch_overdue(const struct pbft *);
@@ -288,6 +301,6 @@ typedef void pbft_handler(struct pbft *, const struct pbft_event *);
 pbft_handler pbft_on_start, pbft_on_timer, pbft_on_link, pbft_on_bundle, pbft_on_pre_prepare,
 	pbft_on_prepare, pbft_on_commit, pbft_on_checkpoint, pbft_on_status, pbft_on_fetch,
 	pbft_on_body, pbft_on_attest, pbft_on_view_change, pbft_on_new_view, pbft_on_fetch_batch,
-	pbft_on_written, pbft_on_executed;
+	pbft_on_written, pbft_on_executed, pbft_on_disk;
 
 #endif

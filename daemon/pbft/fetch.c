@@ -113,8 +113,8 @@ void pbft_fetch_next(struct pbft *p)
 	uint64_t target = pbft_others_executed(p);
 	const struct pbft_slot *next;
 
-	if (p->fetch.active)
-		return;
+	if (p->fetch.active || p->disk != PBFT_DISK_ENOUGH)
+		return; /* there would be no room for what comes */
 	if (target <= p->executed) {
 		if (p->fetch.going && pbft_room(p) >= PBFT_ROOM_SLOT) {
 			p->fetch.going = false;

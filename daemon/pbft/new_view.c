@@ -35,7 +35,7 @@ static const struct pbft_claim *highest(const struct pbft_view_change *const *ch
 			at[i]++;
 		if (at[i] < c->n_prepared && c->prepared[at[i]].seq == seq &&
 		    (best == NULL || (BUG(10) ? c->prepared[at[i]].view < best->view
-					     : c->prepared[at[i]].view > best->view)))
+					      : c->prepared[at[i]].view > best->view)))
 			best = &c->prepared[at[i]];
 	}
 	return best;
@@ -112,7 +112,8 @@ void pbft_new_view_try(struct pbft *p)
 	struct pbft_effect *e;
 	uint8_t n = 1;
 
-	if (p->view_active || pbft_primary(p, p->view) != p->conf.self || !p->change_durable ||
+	if (p->view_active || p->disk == PBFT_DISK_FULL ||
+	    pbft_primary(p, p->view) != p->conf.self || !p->change_durable ||
 	    p->changes[p->conf.self - 1].view != p->view)
 		return;
 	changes[0] = &p->changes[p->conf.self - 1];

@@ -17,6 +17,10 @@ void pbft_on_new_view(struct pbft *p, const struct pbft_event *ev)
 		pbft_count(p, PBFT_DROP_OTHER);
 		return;
 	}
+	if (p->disk == PBFT_DISK_FULL) { /* it is sent again */
+		pbft_count(p, PBFT_DROP_FULL);
+		return;
+	}
 	p->nv = *nv;
 	e = pbft_write(p, PBFT_WRITE_NEW_VIEW);
 	e->u.new_view.says = &p->nv;

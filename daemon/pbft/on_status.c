@@ -40,6 +40,7 @@ void pbft_on_link(struct pbft *p, const struct pbft_event *ev)
 	peer = &p->peers[ev->from - 1];
 	peer->up = ev->u.up;
 	if (!peer->up) {
+		peer->disk = PBFT_DISK_ENOUGH; /* who is gone has no say */
 		if (p->fetch.active && p->fetch.source == ev->from)
 			p->fetch.asked_ms = p->now - p->conf.resend_ms; /* late at once */
 		return;
@@ -68,6 +69,7 @@ void pbft_on_status(struct pbft *p, const struct pbft_event *ev)
 	}
 	peer = &p->peers[ev->from - 1];
 	peer->executed = executed;
+	peer->disk = ev->u.status.disk;
 	peer->stable = stable;
 	pbft_view_seen(p, ev->from, ev->u.status.view);
 	pbft_view_help(p, ev->from, ev->u.status.view);

@@ -175,6 +175,7 @@ static void settle(struct pbft *p)
 		return;
 	pbft_checkpoint_stable(p);
 	sweep(p);
+	pbft_disk_settle(p);
 	pbft_view_settle(p);
 	if (p->revote)
 		pbft_vote_held(p);
@@ -236,9 +237,10 @@ void pbft_step(struct pbft *p, const struct pbft_event *ev, struct pbft_update *
 		[PBFT_EV_FETCH_BATCH] = pbft_on_fetch_batch,
 		[PBFT_EV_WRITTEN] = pbft_on_written,
 		[PBFT_EV_EXECUTED] = pbft_on_executed,
+		[PBFT_EV_DISK] = pbft_on_disk,
 	};
 
-	ASSERT(ev->kind >= PBFT_EV_START && ev->kind <= PBFT_EV_EXECUTED);
+	ASSERT(ev->kind >= PBFT_EV_START && ev->kind <= PBFT_EV_DISK);
 	ASSERT(p->started == (ev->kind != PBFT_EV_START));
 	p->out = out;
 	p->now = ev->now_ms;
@@ -280,6 +282,8 @@ void pbft_info(const struct pbft *p, struct pbft_info *info)
 	info->primary = pbft_primary(p, p->view);
 	info->view_active = p->view_active;
 	info->diverged = p->diverged;
+	info->disk = p->disk;
+	info->is_short = p->is_short;
 	info->timeout_ms = p->timeout_ms;
 	info->view_changes = p->view_changes;
 	memcpy(info->running, p->running, 32);

@@ -75,6 +75,7 @@ struct pbft_bundle { /* what the core knows of a bundle */
 	uint64_t start, counter;
 	uint8_t digest[32];
 	uint16_t requests;
+	bool keeps;	 /* it keeps the network alive, and asks for nothing: draft {#disk-marks} */
 	uint32_t octets; /* as encoded in a batch */
 };
 
@@ -131,6 +132,13 @@ struct pbft_new_view {
 	uint8_t sig[PBFT_WINDOW_MAX][64]; /* the primary's, as of PRE-PREPAREs */
 };
 
+/* How full the own disk is: draft {#disk-marks}. */
+enum pbft_disk {
+	PBFT_DISK_ENOUGH,
+	PBFT_DISK_SHORT, /* the first mark: only what keeps the network alive is voted on */
+	PBFT_DISK_FULL,	 /* the second: nothing */
+};
+
 /* ---- events ---- */
 
 enum pbft_event_kind {
@@ -151,6 +159,7 @@ enum pbft_event_kind {
 	PBFT_EV_FETCH_BATCH,
 	PBFT_EV_WRITTEN,  /* all writes up to and including token are durable */
 	PBFT_EV_EXECUTED, /* the batch of the last PBFT_EXECUTE has been executed */
+	PBFT_EV_DISK,	  /* disk: a mark was passed, either way */
 };
 
 struct pbft_event {
@@ -181,7 +190,9 @@ struct pbft_event {
 		struct {
 			uint64_t view, executed, stable;
 			uint8_t running[32];
+			enum pbft_disk disk;
 		} status;
+		enum pbft_disk disk;
 		struct {
 			uint64_t from, to;
 			bool bodies;
@@ -311,6 +322,7 @@ struct pbft_effect {
 		struct {
 			uint64_t view, executed, stable;
 			uint8_t running[32];
+			enum pbft_disk disk;
 		} status;
 		struct {
 			uint64_t from, to;
@@ -404,6 +416,8 @@ struct pbft_info {
 	uint8_t primary;
 	bool view_active; /* false: a view change is going on */
 	bool diverged;
+	enum pbft_disk disk;
+	bool is_short; /* f+1 disks are nearly full: requests wait */
 	uint8_t running[32];
 	uint32_t timeout_ms;	 /* now */
 	uint64_t view_changes;	 /* own VIEW-CHANGEs of this run */

@@ -47,14 +47,31 @@ static void skip_spent(struct pbft *p, uint8_t relay)
 	}
 }
 
-/* The first one in the line of a relay; false: there is none, or it does not fit. */
-static bool fill_one(struct pbft *p, uint8_t relay, struct filling *f)
+/* draft {#disk-marks}: "only such bundles are proposed": others' relays hand theirs in again. */
+static void skip_large(struct pbft *p, uint8_t relay)
 {
 	const struct pbft_bundle *b;
 
+	while ((b = pbft_queue_first(&p->queue, relay)) != NULL && !b->keeps &&
+	       pbft_room(p) > PBFT_BATCH_BUNDLES_MAX + PBFT_ROOM_SLOT) {
+		if (relay != p->conf.self)
+			pbft_drop_bundle(p, b);
+		pbft_queue_pop(&p->queue, relay);
+	}
+}
+
+/* The first one in the line of a relay; false: there is none, or it does not fit. */
+static bool fill_one(struct pbft *p, uint8_t relay, struct filling *f)
+{
+	bool is_short = p->disk != PBFT_DISK_ENOUGH || p->is_short;
+	const struct pbft_bundle *b;
+
 	skip_spent(p, relay);
+	if (is_short)
+		skip_large(p, relay);
 	b = pbft_queue_first(&p->queue, relay);
-	if (b == NULL || pbft_is_spent(p, b) || f->batch->n_bundles == PBFT_BATCH_BUNDLES_MAX ||
+	if (b == NULL || pbft_is_spent(p, b) || (is_short && !b->keeps) ||
+	    f->batch->n_bundles == PBFT_BATCH_BUNDLES_MAX ||
 	    f->requests + b->requests > p->conf.batch_requests_max ||
 	    f->octets + b->octets > p->conf.batch_octets_max)
 		return false;
@@ -160,6 +177,8 @@ static bool may_use(const struct pbft *p, uint64_t seq)
 
 void pbft_propose(struct pbft *p)
 {
+	if (p->disk == PBFT_DISK_FULL)
+		return;
 	if (p->wall == 0)
 		return; /* it does not know the time: the PRE-PREPARE would be its vote on one */
 	while (pbft_is_primary(p) && p->queue.bundles > 0 && may_use(p, p->next_seq)) {

@@ -39,8 +39,9 @@ static void slow_down(struct pbft *p)
 	p->calm = 0;
 	if (BUG(15))
 		p->timeout_ms *= 8;
-	p->timeout_ms = p->timeout_ms < p->conf.timeout_max_ms / 2 || BUG(15) ? 2 * p->timeout_ms
-								   : p->conf.timeout_max_ms;
+	p->timeout_ms = p->timeout_ms < p->conf.timeout_max_ms / 2 || BUG(15)
+				? 2 * p->timeout_ms
+				: p->conf.timeout_max_ms;
 }
 
 void pbft_view_change(struct pbft *p, uint64_t view)
@@ -50,6 +51,8 @@ void pbft_view_change(struct pbft *p, uint64_t view)
 
 	if (p->stable > 0 && !pbft_quorum_strong(p->conf.n, p->proof_who))
 		return; /* without its proof nobody would take it: with the next checkpoint */
+	if (p->disk == PBFT_DISK_FULL)
+		return;
 	if (!p->progress)
 		slow_down(p);
 	p->view = view;

@@ -80,7 +80,7 @@ bool pbft_slot_vote(struct pbft *p, struct pbft_slot *slot)
 		return false;
 	if (slot->voted && slot->vote_view >= p->view)
 		return true;
-	if (slot->seq > p->stable + p->conf.window)
+	if (slot->seq > p->stable + p->conf.window || !pbft_disk_takes(p, slot))
 		return false;
 	if (!slot->committed && (!slot->reproposed || BUG(29)) && !clock_agrees(p, &slot->batch)) {
 		pbft_count(p, PBFT_DROP_CLOCK);
@@ -121,7 +121,7 @@ static void prepare(struct pbft *p, struct pbft_slot *slot)
 	uint8_t primary = pbft_primary(p, p->view);
 	uint16_t who;
 
-	if (slot->prepared || !pbft_slot_votes(slot, p->view))
+	if (slot->prepared || !pbft_slot_votes(slot, p->view) || p->disk == PBFT_DISK_FULL)
 		return;
 	who = pbft_slot_prepares(slot, p->view, slot->vote);
 	if (!pbft_quorum_prepared(p->conf.n, primary, who))
@@ -161,7 +161,8 @@ static void keep_body(struct pbft *p, struct pbft_slot *slot)
 {
 	bool coming = pbft_slot_votes(slot, slot->vote_view) && slot->proposal_token != 0;
 
-	if (slot->committed && !slot->body_durable && !coming && slot->fetched_token == 0)
+	if (slot->committed && !slot->body_durable && !coming && slot->fetched_token == 0 &&
+	    pbft_disk_takes(p, slot))
 		slot->fetched_token = pbft_write_slot(p, PBFT_WRITE_FETCHED, slot);
 }
 
@@ -187,8 +188,8 @@ static void resend(struct pbft *p, const struct pbft_slot *slot, uint16_t to)
 {
 	uint16_t commits, have;
 
-	if (!slot->vote_durable ||
-	    !(pbft_slot_votes(slot, p->view) || (BUG(52) && pbft_slot_votes(slot, slot->vote_view))))
+	if (!slot->vote_durable || !(pbft_slot_votes(slot, p->view) ||
+				     (BUG(52) && pbft_slot_votes(slot, slot->vote_view))))
 		return;
 	commits = pbft_slot_commits(slot, p->view, slot->vote);
 	have = (uint16_t)(commits | pbft_slot_prepares(slot, p->view, slot->vote));

@@ -11,7 +11,8 @@
  * Overdue is also a batch that this replica has voted for when nothing was executed for a time-out:
  * it may be the primary's own, which nobody else has handed in.
  *
- * Nothing is overdue while this replica itself is what lags.
+ * Nothing is overdue while this replica itself is what lags; while the disks of f+1 are nearly
+ * full, only what keeps the network alive can be: draft {#disk-marks}.
  */
 #include "daemon/pbft/core.h"
 #include "daemon/bug.h"
@@ -53,6 +54,18 @@ void pbft_watch_clear(struct pbft *p)
 	for (uint32_t i = 0; i < p->n_own; i++)
 		p->own[i].watch = (struct pbft_watch){0};
 	p->voted_ms = 0;
+}
+
+void pbft_watch_restart(struct pbft *p)
+{
+	for (uint32_t i = 0; i < p->n_own; i++)
+		if (p->own[i].watch.since_ms != 0)
+			p->own[i].watch = (struct pbft_watch){.since_ms = p->now};
+	for (uint8_t id = 0; id < p->conf.n; id++)
+		for (uint32_t i = 0; i < p->peers[id].n_watched; i++)
+			p->peers[id].watched[i].watch = (struct pbft_watch){.since_ms = p->now};
+	if (p->voted_ms != 0)
+		p->voted_ms = p->now;
 }
 
 static void calm_down(struct pbft *p)
@@ -116,11 +129,12 @@ void pbft_watch_executed(struct pbft *p, const struct pbft_slot *slot)
 	}
 }
 
-static bool is_overdue(const struct pbft *p, const struct pbft_watch *w)
+static bool is_overdue(const struct pbft *p, const struct pbft_watch *w,
+		       const struct pbft_bundle *b)
 {
 	uint64_t waited = p->now - w->since_ms;
 
-	if (w->since_ms == 0 || waited < p->timeout_ms)
+	if (w->since_ms == 0 || waited < p->timeout_ms || (p->is_short && !b->keeps))
 		return false;
 	return waited >= (uint64_t)PBFT_SLOW * p->timeout_ms ||
 	       p->now - p->executed_ms >= p->timeout_ms ||
@@ -140,7 +154,8 @@ static bool is_lagging(const struct pbft *p)
 
 static bool is_stalled(const struct pbft *p)
 {
-	return p->voted_ms != 0 && p->now - p->voted_ms >= p->timeout_ms && !BUG(113);
+	return p->voted_ms != 0 && p->now - p->voted_ms >= p->timeout_ms && !p->is_short &&
+	       !BUG(113);
 }
 
 bool pbft_watch_overdue(const struct pbft *p)
@@ -148,10 +163,11 @@ bool pbft_watch_overdue(const struct pbft *p)
 	bool overdue = is_stalled(p);
 
 	for (uint32_t i = 0; i < p->n_own; i++)
-		overdue |= is_overdue(p, &p->own[i].watch);
+		overdue |= is_overdue(p, &p->own[i].watch, &p->own[i].bundle);
 	for (uint8_t id = 0; id < p->conf.n; id++)
 		for (uint32_t i = 0; i < p->peers[id].n_watched; i++)
-			overdue |= is_overdue(p, &p->peers[id].watched[i].watch);
+			overdue |= is_overdue(p, &p->peers[id].watched[i].watch,
+					      &p->peers[id].watched[i].bundle);
 	return overdue && !is_lagging(p);
 }
 

@@ -262,7 +262,7 @@ static void disks(struct drawing *d)
 			add(d, back, PLAN_SLOW, r, 0, 0);
 			break;
 		case 1:
-			add(d, at, PLAN_FULL, r, 1, 0);
+			add(d, at, PLAN_FULL, r, (int64_t)rng_between(&d->rng, 1, 2), 0);
 			add(d, back, PLAN_FULL, r, 0, 0);
 			break;
 		default:

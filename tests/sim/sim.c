@@ -108,7 +108,8 @@ static void on_node(const struct action *a)
 		disk_fail_next(n);
 		break;
 	default:
-		n->full_disk = a->arg[1] != 0;
+		n->full_disk = a->arg[1] == 1;
+		n->short_disk = a->arg[1] == 2;
 	}
 }
 
@@ -178,7 +179,7 @@ static void heal(void)
 		n->die_after = -1;
 		n->paused_us = 0;
 		n->slow_us = 0;
-		n->full_disk = false;
+		n->full_disk = n->short_disk = false;
 		disk_heal(n);
 		n->clock_ms = n->clock_base_ms;
 		if (!node_in_core(n)) { /* behind or ahead by more than anybody allows */

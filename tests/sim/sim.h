@@ -104,7 +104,7 @@ struct node {
 	bool faulty;
 	bool alive;
 	bool dying; /* dead from here on: what it still does has no effect */
-	bool full_disk;
+	bool full_disk, short_disk;
 	uint32_t life;
 	struct run *run;
 	struct conf conf;
