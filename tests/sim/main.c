@@ -6,6 +6,7 @@
  *	sim --seeds A..B [-j N] [--time S]	a sweep
  *	sim --bug N | --bugs [-j N] [--time S]	finds a bug that --enable-seeded-bugs has built in, or fails
  *	sim --scenario FILE... [--rewrite] [--trace]	scenario files
+ *	sim --twins ...				twins (twins.c)
  *
  * Also: --crypto real|fast, --mode primary|full, --failures N, and NAME=NUMBER for any option.
  */
@@ -21,6 +22,7 @@
 #include "tests/sim/scenario.h"
 #include "tests/sim/shrink.h"
 #include "tests/sim/sweep.h"
+#include "tests/sim/twins.h"
 
 enum { SHRINK_RUNS = 600 };
 
@@ -39,6 +41,7 @@ static void usage(FILE *to)
 	      "[--failures N]\n"
 	      "    | --bug N | --bugs [-j N] [--time S]\n"
 	      "    | --scenario FILE... [--rewrite] [--trace]\n"
+	      "    | --twins ... (sim --twins --help)\n"
 	      "    [--crypto real|fast] [--mode primary|full] [NAME=NUMBER ...]\n\n"
 	      "options of a run, and their defaults:\n",
 	      to);
@@ -196,6 +199,8 @@ int main(int argc, char **argv)
 	 * rest is kept for the next run */
 	mallopt(M_MMAP_THRESHOLD, 600000);
 	mallopt(M_TRIM_THRESHOLD, 512 << 20);
+	if (argc > 1 && strcmp(argv[1], "--twins") == 0)
+		return twins_main(argc - 1, argv + 1);
 	read_arguments(&c, argc, argv);
 	sim_catch_signals();
 	if (c.scenario)
