@@ -7,6 +7,7 @@
  *	sim --bug N | --bugs [-j N] [--time S]	finds a bug that --enable-seeded-bugs has built in, or fails
  *	sim --scenario FILE... [--rewrite] [--trace]	scenario files
  *	sim --twins ...				twins (twins.c)
+ *	sim --mutate ...			mutation mode (mutation.c)
  *
  * Also: --crypto real|fast, --mode primary|full, --failures N, and NAME=NUMBER for any option.
  */
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #include "tests/sim/hunt.h"
+#include "tests/sim/mutate.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/shrink.h"
 #include "tests/sim/sweep.h"
@@ -41,7 +43,7 @@ static void usage(FILE *to)
 	      "[--failures N]\n"
 	      "    | --bug N | --bugs [-j N] [--time S]\n"
 	      "    | --scenario FILE... [--rewrite] [--trace]\n"
-	      "    | --twins ... (sim --twins --help)\n"
+	      "    | --twins ... | --mutate ... (each has a --help)\n"
 	      "    [--crypto real|fast] [--mode primary|full] [NAME=NUMBER ...]\n\n"
 	      "options of a run, and their defaults:\n",
 	      to);
@@ -201,6 +203,8 @@ int main(int argc, char **argv)
 	mallopt(M_TRIM_THRESHOLD, 512 << 20);
 	if (argc > 1 && strcmp(argv[1], "--twins") == 0)
 		return twins_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "--mutate") == 0)
+		return mutate_main(argc - 1, argv + 1);
 	read_arguments(&c, argc, argv);
 	sim_catch_signals();
 	if (c.scenario)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/bug.h"
 #include "tests/sim/rng.h"
 #include "tests/sim/twins.h"
 #include "tests/sim/wrap.h"
@@ -349,8 +350,6 @@ static void range(struct search *s, const char *text)
 static void choose_bug(const char *number)
 {
 #ifdef AGREE_SEEDED_BUGS
-	extern int bug_number;
-
 	bug_number = atoi(number);
 #else
 	(void)number;
