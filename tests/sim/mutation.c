@@ -209,6 +209,10 @@ static void read_arguments(struct mutation_run *m, int argc, char **argv)
 			exit(1);
 		}
 	}
+	if (optind < argc) {
+		fprintf(stderr, "sim --mutate: %s: see sim --mutate --help\n", argv[optind]);
+		exit(1);
+	}
 }
 
 int mutate_main(int argc, char **argv)

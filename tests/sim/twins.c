@@ -357,6 +357,64 @@ static void choose_bug(const char *number)
 #endif
 }
 
+static bool set_number(struct search *s, int letter, uint64_t number)
+{
+	switch (letter) {
+	case 'n':
+		s->n = (uint8_t)number;
+		return true;
+	case 'w':
+		s->n_twins = (uint8_t)number;
+		return true;
+	case 's':
+		s->steps = (unsigned)number;
+		return true;
+	case 'g':
+		s->groups = (unsigned)number;
+		return true;
+	case 'm':
+		s->sample = number;
+		return true;
+	case 'r':
+		s->seed = number;
+		return true;
+	case 'f':
+		s->first = number;
+		return true;
+	case 'l':
+		s->live_each = number;
+		return true;
+	case 't':
+		s->seconds = (unsigned)number;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void set_other(struct search *s, int letter)
+{
+	switch (letter) {
+	case 'R':
+		range(s, optarg);
+		break;
+	case 'x':
+		s->text = optarg;
+		break;
+	case 'e':
+		s->expect_fork = true;
+		break;
+	case 'b':
+		choose_bug(optarg);
+		break;
+	case 'h':
+		fputs(usage, stdout);
+		exit(0);
+	default:
+		exit(1);
+	}
+}
+
 static void read_arguments(struct search *s, int argc, char **argv)
 {
 	static const struct option longs[] = {{"n", required_argument, NULL, 'n'},
@@ -376,57 +434,13 @@ static void read_arguments(struct search *s, int argc, char **argv)
 					      {NULL, 0, NULL, 0}};
 	int letter;
 
-	while ((letter = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-		uint64_t number = optarg == NULL ? 0 : strtoull(optarg, NULL, 10);
-
-		switch (letter) {
-		case 'n':
-			s->n = (uint8_t)number;
-			break;
-		case 'w':
-			s->n_twins = (uint8_t)number;
-			break;
-		case 's':
-			s->steps = (unsigned)number;
-			break;
-		case 'g':
-			s->groups = (unsigned)number;
-			break;
-		case 'm':
-			s->sample = number;
-			break;
-		case 'r':
-			s->seed = number;
-			break;
-		case 'f':
-			s->first = number;
-			break;
-		case 'R':
-			range(s, optarg);
-			break;
-		case 'l':
-			s->live_each = number;
-			break;
-		case 't':
-			s->seconds = (unsigned)number;
-			break;
-		case 'x':
-			s->text = optarg;
-			break;
-		case 'e':
-			s->expect_fork = true;
-			break;
-		case 'b':
-			choose_bug(optarg);
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			exit(0);
-		default:
-			exit(1);
-		}
-	}
-	if ((s->n != 4 && s->n != 7) || s->n_twins < 1 || s->n + s->n_twins > TWINS_COPIES)
+	while ((letter = getopt_long(argc, argv, "h", longs, NULL)) != -1)
+		if (optarg == NULL || !set_number(s, letter, strtoull(optarg, NULL, 10)))
+			set_other(s, letter);
+	if (optind < argc)
+		bad(argv[optind]);
+	if ((s->n != 4 && s->n != 7) || s->n_twins < 1 || s->n_twins > s->n ||
+	    s->n + s->n_twins > TWINS_COPIES)
 		bad("n is 4 or 7, with second copies at most 10");
 	if (s->steps < 1 || s->steps > TWINS_STEPS || s->groups < 1)
 		bad("--steps 1 to 12");
