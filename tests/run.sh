@@ -134,6 +134,9 @@ for name in agree bad_input crash tools; do
 	many "e2e, sanitized: test_$name" env AGREE_BUILD="$work/clang" "$top/tests/e2e/test_$name.sh"
 done
 
+say "model of the view change, one of them (tests/model/run.sh checks two)"
+many "model of the view change" "$top/tests/model/run.sh" --small
+
 say "library alone: needs c-ares and OpenSSL only"
 one "build without the daemon" build alone CC=gcc --enable-werror --disable-daemon
 one "libagree links c-ares and libcrypto only" sh -c "

@@ -241,10 +241,56 @@ static bool lie_votes(struct rng *r, struct ap_message *m)
 	}
 }
 
+/* Is it a signature that is changed? Then nothing is signed again. */
+static bool is_signature(void)
+{
+	struct mutate_target t;
+
+	if (sim->o.mutate == 0)
+		return false;
+	mutate_target((unsigned)sim->o.mutate - 1, &t);
+	return strcmp(t.name, "sig") == 0;
+}
+
+/* An older frame of that code, or NULL. */
+static const struct blob *older(struct rng *r, uint8_t code)
+{
+	struct byz *all = sim->byz;
+	uint64_t n = all->n_old < OLD ? all->n_old : OLD, from = rng_below(r, n);
+
+	for (uint64_t i = 0; i < n; i++)
+		if (all->old[(from + i) % n]->type == code)
+			return all->old[(from + i) % n];
+	return NULL;
+}
+
+static bool take_older(struct rng *r, struct ap_message *m, unsigned field)
+{
+	static struct ap_message from;
+	const struct blob *b = older(r, m->code);
+
+	return b != NULL && decode(&from, b) && mutate_take(m, &from, field);
+}
+
+/* options.mutate says which field of which message, and how. */
+static bool mutate_one(struct rng *r, struct ap_message *m)
+{
+	struct mutate_target t;
+
+	mutate_target((unsigned)sim->o.mutate - 1, &t);
+	if (t.code != m->code || t.way == MUTATE_REPLAY || t.field >= mutate_fields(m))
+		return false;
+	if (t.way == MUTATE_TAKEN && !take_older(r, m, t.field))
+		return false;
+	if (t.way < MUTATE_WAYS)
+		mutate_field(m, t.field, t.way, r);
+	mutate_hits++;
+	return true;
+}
+
 static bool lie_mutate(struct rng *r, struct ap_message *m)
 {
-	uint8_t code;
-	unsigned field, way, fields = mutate_fields(m);
+	unsigned fields = mutate_fields(m);
 
 	if (fields == 0)
 		return false;
@@ -253,11 +299,7 @@ static bool lie_mutate(struct rng *r, struct ap_message *m)
 			     r);
 		return true;
 	}
-	mutate_target((unsigned)sim->o.mutate - 1, &code, &field, &way);
-	if (code != m->code)
-		return false;
-	mutate_field(m, field % fields, way, r);
-	return true;
+	return mutate_one(r, m);
 }
 
 static bool lie_forge(struct rng *r, struct ap_message *m)
@@ -426,6 +468,24 @@ static void replay(struct node *n, struct node *to)
 	net_send(n, to, b);
 }
 
+/* options.mutate: an older message in the place of this one, as it was signed. */
+static struct blob *replayed(struct rng *r, struct blob *b)
+{
+	struct mutate_target t;
+	const struct blob *old;
+	struct blob *other;
+
+	mutate_target((unsigned)sim->o.mutate - 1, &t);
+	if (t.way != MUTATE_REPLAY || t.code != b->type || (old = older(r, t.code)) == NULL)
+		return b;
+	other = blob_new(old->type, old->len);
+	memcpy(other->octets, old->octets, old->len);
+	other->tampered = true;
+	blob_drop(b);
+	mutate_hits++;
+	return other;
+}
+
 static struct blob *garbage(struct rng *r, struct blob *b)
 {
 	struct blob *other = blob_new((uint8_t)rng_below(r, 16), rng_below(r, b->len + 20));
@@ -447,7 +507,7 @@ static struct blob *change(struct node *n, struct blob *b, enum lie lie, lie_fn 
 
 	if (!is_lying(n, lie) || !decode(&m, b) || !f(r, &m))
 		return b;
-	if (!rng_chance(r, 100)) /* some are not even signed */
+	if (!rng_chance(r, 100) && !is_signature()) /* some are not even signed */
 		sign_again(n, &m);
 	return instead(b, &m);
 }
@@ -484,6 +544,8 @@ struct blob *byz_frame(struct node *from, struct node *to, struct blob *b)
 	}
 	if (is_lying(from, LIE_REPLAY))
 		replay(from, to);
+	if (sim->o.mutate != 0 && is_lying(from, LIE_MUTATE))
+		b = replayed(&all->rng[from->index], b);
 	if (is_lying(from, LIE_GARBAGE))
 		b = garbage(&all->rng[from->index], b);
 	return b;

@@ -6,6 +6,8 @@
  *	sim --seeds A..B [-j N] [--time S]	a sweep
  *	sim --bug N | --bugs [-j N] [--time S]	finds a bug that --enable-seeded-bugs has built in, or fails
  *	sim --scenario FILE... [--rewrite] [--trace]	scenario files
+ *	sim --twins ...				twins (twins.c)
+ *	sim --mutate ...			mutation mode (mutation.c)
  *
  * Also: --crypto real|fast, --mode primary|full, --failures N, and NAME=NUMBER for any option.
  */
@@ -18,9 +20,11 @@
 #include <string.h>
 
 #include "tests/sim/hunt.h"
+#include "tests/sim/mutate.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/shrink.h"
 #include "tests/sim/sweep.h"
+#include "tests/sim/twins.h"
 
 enum { SHRINK_RUNS = 600 };
 
@@ -39,6 +43,7 @@ static void usage(FILE *to)
 	      "[--failures N]\n"
 	      "    | --bug N | --bugs [-j N] [--time S]\n"
 	      "    | --scenario FILE... [--rewrite] [--trace]\n"
+	      "    | --twins ... | --mutate ... (each has a --help)\n"
 	      "    [--crypto real|fast] [--mode primary|full] [NAME=NUMBER ...]\n\n"
 	      "options of a run, and their defaults:\n",
 	      to);
@@ -196,6 +201,10 @@ int main(int argc, char **argv)
 	 * rest is kept for the next run */
 	mallopt(M_MMAP_THRESHOLD, 600000);
 	mallopt(M_TRIM_THRESHOLD, 512 << 20);
+	if (argc > 1 && strcmp(argv[1], "--twins") == 0)
+		return twins_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "--mutate") == 0)
+		return mutate_main(argc - 1, argv + 1);
 	read_arguments(&c, argc, argv);
 	sim_catch_signals();
 	if (c.scenario)

@@ -4,18 +4,38 @@
 
 #include <string.h>
 
-enum { COPY_MAX = 8192, FIELDS_MAX = 24 };
+enum { COPY_MAX = 8192 };
+
+enum doing { COUNT_ALL, NAME, CHANGE, TAKE, GIVE };
 
 struct mutation {
+	enum doing doing;
 	unsigned at, target, way; /* at: number of the field that comes next */
-	struct rng *rng;	  /* NULL: they are only counted */
+	struct rng *rng;
+	const void *leaf; /* TAKE: the field, in the message that it comes from */
+	const char *name; /* NAME */
+	bool is_span;
 };
 
-/* Is it this one's turn? */
+/* Is it this one's turn to be changed? */
 static bool is_due(struct mutation *m)
 {
-	return m->at++ == m->target && m->rng != NULL;
+	return m->at++ == m->target && m->doing == CHANGE;
 }
+
+/* Its turn, but not to be changed: the same field of another message takes its place. */
+static bool is_taken(struct mutation *m, void *it, size_t size)
+{
+	if (m->at != m->target || (m->doing != TAKE && m->doing != GIVE))
+		return false;
+	m->at++;
+	if (m->doing == TAKE)
+		m->leaf = it;
+	else if (m->leaf != NULL)
+		memcpy(it, m->leaf, size);
+	return true;
+}
+#define TAKEN(m, it) is_taken(m, it, sizeof(*(it)))
 
 /* ---- kinds ---- */
 
@@ -63,7 +83,7 @@ static void octets(struct mutation *m, uint8_t *at, size_t len)
 #define INTEGER(name, max)                                                                         \
 	static inline void mut_##name(ap_##name *it, struct mutation *m)                           \
 	{                                                                                          \
-		if (is_due(m))                                                                     \
+		if (!TAKEN(m, it) && is_due(m))                                                    \
 			*it = (ap_##name)number(m, *it, max);                                      \
 	}
 INTEGER(u8, UINT8_MAX)
@@ -76,7 +96,7 @@ INTEGER(u64, UINT64_MAX)
 #define FIXED(name, size)                                                                          \
 	__attribute__((unused)) static void mut_##name(ap_##name *it, struct mutation *m)          \
 	{                                                                                          \
-		if (is_due(m))                                                                     \
+		if (!TAKEN(m, it) && is_due(m))                                                    \
 			octets(m, it->octets, size);                                               \
 	}
 AP_FIXED_KINDS(FIXED)
@@ -94,7 +114,8 @@ static void bytes(ap_bytes *it, struct mutation *m, size_t max)
 	static uint8_t copy[COPY_MAX];
 	size_t len = it->len;
 
-	if (!is_due(m) || len + 1 > sizeof(copy))
+	m->is_span = m->is_span || m->at == m->target;
+	if (TAKEN(m, it) || !is_due(m) || len + 1 > sizeof(copy))
 		return;
 	if (len > 0)
 		memcpy(copy, it->data, len);
@@ -121,22 +142,22 @@ BYTES(span, AP_SPAN_MAX)
 
 static inline void mut_credential(ap_credential *it, struct mutation *m)
 {
-	if (is_due(m))
+	if (!TAKEN(m, it) && is_due(m))
 		octets(m, it->octets, sizeof(it->octets));
 }
 
 static inline void mut_path(ap_path *it, struct mutation *m)
 {
-	if (is_due(m) && it->count > 0)
+	if (!TAKEN(m, it) && is_due(m) && it->count > 0)
 		octets(m, it->node[0].octets, 32);
 }
 
 #define OPTIONAL(name, kind)                                                                       \
 	static inline void mut_##name(ap_##name *it, struct mutation *m)                           \
 	{                                                                                          \
-		if (is_due(m))                                                                     \
+		if (!TAKEN(m, &it->present) && is_due(m))                                          \
 			it->present = !it->present;                                                \
-		if (it->present)                                                                   \
+		if (it->present || m->doing <= NAME)                                                                   \
 			mut_##kind(&it->it, m);                                                    \
 		else                                                                               \
 			memset(&it->it, 0, sizeof(it->it));                                        \
@@ -161,7 +182,8 @@ AP_OPTIONAL_KINDS(OPTIONAL)
 
 /* clang-format off */
 #define LAYOUT(name)            static inline void mut_##name(ap_##name *it, struct mutation *m) {
-#define FIELD(kind, name)               mut_##kind(&it->name, m);
+#define FIELD(kind, field)              if (m->doing == NAME && m->at <= m->target) m->name = #field; \
+					mut_##kind(&it->field, m);
 #define LIST(layout, name, max)         COUNT(it->name, it->n_##name, max); \
 					for (size_t i = 0; i < it->n_##name; i++) mut_##layout(&it->name[i], m);
 #define END                     }
@@ -184,7 +206,7 @@ static void walk(struct ap_message *message, struct mutation *m)
 unsigned mutate_fields(const struct ap_message *message)
 {
 	static struct ap_message copy;
-	struct mutation m = {.rng = NULL};
+	struct mutation m = {.doing = COUNT_ALL};
 
 	copy = *message;
 	walk(&copy, &m);
@@ -193,31 +215,78 @@ unsigned mutate_fields(const struct ap_message *message)
 
 void mutate_field(struct ap_message *message, unsigned field, unsigned way, struct rng *rng)
 {
-	struct mutation m = {.target = field, .way = way, .rng = rng};
+	struct mutation m = {.doing = CHANGE, .target = field, .way = way, .rng = rng};
 
 	walk(message, &m);
 }
 
+bool mutate_take(struct ap_message *to, const struct ap_message *from, unsigned field)
+{
+	static struct ap_message copy; /* what is taken stays where it is until the next call */
+	struct mutation m = {.doing = TAKE, .target = field};
+
+	if (from->code != to->code)
+		return false;
+	copy = *from;
+	walk(&copy, &m);
+	m.doing = GIVE;
+	m.at = 0;
+	walk(to, &m);
+	return m.leaf != NULL;
+}
+
 /* ---- mutation mode ---- */
 
-static const uint8_t codes[] = {
+static const struct {
+	uint8_t code;
+	const char *name;
+} messages[] = {
 #define LAYOUT(name)
 #define RECORD(type, name)
 #define OP(code, name)
-#define MESSAGE(code, name) code,
+#define MESSAGE(code, name) {code, #name},
 #include "libproto/protocol.def"
 };
+enum { MESSAGES = sizeof(messages) / sizeof(messages[0]) };
+
+/* How many fields the i-th message has, with all that is optional. */
+static unsigned fields_of(size_t i)
+{
+	static struct ap_message empty;
+	static unsigned known[MESSAGES];
+
+	if (known[i] == 0) {
+		memset(&empty, 0, sizeof(empty));
+		empty.code = messages[i].code;
+		known[i] = mutate_fields(&empty);
+	}
+	return known[i];
+}
 
 unsigned mutate_count(void)
 {
-	return sizeof(codes) * FIELDS_MAX * MUTATE_WAYS;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < MESSAGES; i++)
+		n += fields_of(i) * MUTATE_ALL;
+	return n;
 }
 
-/* Fields are taken modulo how many the message has. */
-void mutate_target(unsigned index, uint8_t *code, unsigned *field, unsigned *way)
+void mutate_target(unsigned index, struct mutate_target *t)
 {
-	*way = index % MUTATE_WAYS;
-	index /= MUTATE_WAYS;
-	*field = index % FIELDS_MAX;
-	*code = codes[index / FIELDS_MAX % sizeof(codes)];
+	static struct ap_message empty;
+	struct mutation m = {.doing = NAME};
+	size_t i = 0;
+
+	for (; i + 1 < MESSAGES && index >= fields_of(i) * MUTATE_ALL; i++)
+		index -= fields_of(i) * MUTATE_ALL;
+	t->way = index % MUTATE_ALL;
+	t->field = m.target = index / MUTATE_ALL;
+	t->code = messages[i].code;
+	t->message = messages[i].name;
+	memset(&empty, 0, sizeof(empty));
+	empty.code = t->code;
+	walk(&empty, &m);
+	t->name = m.name;
+	t->is_span = m.is_span;
 }

@@ -52,8 +52,10 @@ void oracle_view_frame(struct node *n, const struct blob *b)
 		sim_fail("S2: replica %u says two %s for view %llu", n->id,
 			 change ? "VIEW-CHANGEs" : "NEW-VIEWs", (ull)view);
 	memcpy(e->digest, digest, 32);
-	if (change && view > oracle()->left[n->id])
+	if (change && view > oracle()->left[n->id]) {
 		oracle()->left[n->id] = view;
+		trace_mile("replica %u asks for view %llu", n->id, (ull)view);
+	}
 }
 
 void oracle_view_vote(const struct node *n, uint64_t view)

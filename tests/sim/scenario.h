@@ -2,7 +2,7 @@
  * Scenario files, tests/scenario/NNN-name.txt: what happens, and what has to come of it.
  *
  *	# for people
- *	options n=4 loss_pm=100		all others have their defaults
+ *	options n=4 loss_pm=100		all others have their defaults; faulty={2}, lies=VIEWS+SHARES
  *	at 100 crash r=2 cut=1		an action of the plan (plan.h)
  *	expect good			or the tag that the run has to fail with: expect S3
  *	> executed 1: 4 bundles, 0 leaves

@@ -288,6 +288,7 @@ void trace_note(const char *word, uint8_t node, uint8_t from, const struct blob 
 void trace_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A milestone: what a scenario expects. */
 void trace_mile(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void trace_action(const struct action *a); /* is one too */
 void trace_dump(FILE *to);
 
 #endif

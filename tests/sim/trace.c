@@ -144,13 +144,31 @@ void trace_say(const char *format, ...)
 	va_end(args);
 }
 
+/* How a network forms is of interest only where the plan disturbs it. */
+static bool is_dull(void)
+{
+	return sim->phase == SIM_FORM && sim->o.form_faults == 0;
+}
+
 void trace_mile(const char *format, ...)
 {
 	va_list args;
 
+	if (is_dull())
+		return;
 	va_start(args, format);
 	say(sim->trace, sim->trace->show.script, format, args);
 	va_end(args);
+}
+
+void trace_action(const struct action *a)
+{
+	FILE *to = sim->trace->show.script;
+
+	if (to == NULL)
+		return;
+	fputs("> ", to);
+	action_print(to, a);
 }
 
 void trace_dump(FILE *to)

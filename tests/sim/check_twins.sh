@@ -1,0 +1,10 @@
+#!/bin/sh
+# Some scenarios of twins for `make check`, the same each time up to a limit of time; more than f twins have to be caught.
+# TAP is sim's own.
+set -eu
+sim=$top_builddir/tests/sim/sim
+
+"$sim" --twins --steps 2 --time 4
+"$sim" --twins --sample 15000 --steps 8 --groups 5 --time 8
+"$sim" --twins --n 7 --twins-of 2 --sample 4000 --steps 8 --groups 3 --time 5
+"$sim" --twins --twins-of 2 --steps 3 --expect-fork
