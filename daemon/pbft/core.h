@@ -85,6 +85,8 @@ struct pbft_fetch { /* batches from executed + 1 on, out of one peer's journal *
 	uint64_t from, to;
 	uint8_t source;
 	uint8_t tried; /* sources that did not deliver */
+	uint8_t more;  /* of those that say they have got so far: what f+1 say, one of whom is
+			  correct, the liars among them may not attest */
 	uint64_t asked_ms;
 	uint16_t attested; /* bit id-1 */
 	uint8_t running[AP_REPLICAS_MAX][32];
@@ -193,6 +195,8 @@ void pbft_count(struct pbft *, enum pbft_drop);
 uint16_t pbft_up(const struct pbft *); /* peers whose link is up */
 /* (f+1)-th highest sequence that others say they have executed: one of them is correct. */
 uint64_t pbft_others_executed(const struct pbft *);
+/* The same of f+1 and `more` of them: up to f more, at least f+1 correct ones have got there. */
+uint64_t pbft_others_reached(const struct pbft *, uint8_t more);
 bool pbft_is_outstanding(const struct pbft *);
 uint32_t pbft_in_flight(const struct pbft *); /* own proposals not yet committed */
 

@@ -11,7 +11,8 @@
  * attested value, then all are committed, written, and executed once durable; or not, then the
  * peer's bodies, or the own slots', are wrong, and all of them are asked of the next peer.
  *  4. Silence: the next peer. When none has delivered, the shell is told, and it starts over at the
- * next chance.
+ * next chance, with a range that one more member says it has executed: f liars may say so of the
+ * first one and never attest it.
  */
 #include "daemon/pbft/core.h"
 #include "daemon/bug.h"
@@ -110,11 +111,15 @@ static void start(struct pbft *p, uint64_t target)
 
 void pbft_fetch_next(struct pbft *p)
 {
-	uint64_t target = pbft_others_executed(p);
+	uint64_t target = pbft_others_reached(p, p->fetch.more);
 	const struct pbft_slot *next;
 
 	if (p->fetch.active || p->disk != PBFT_DISK_ENOUGH)
 		return; /* there would be no room for what comes */
+	if (target <= p->executed && p->fetch.more > 0) {
+		p->fetch.more = 0;
+		target = pbft_others_executed(p);
+	}
 	if (target <= p->executed) {
 		if (p->fetch.going && pbft_room(p) >= PBFT_ROOM_SLOT) {
 			p->fetch.going = false;
@@ -150,6 +155,7 @@ static bool rotate(struct pbft *p)
 	e->u.behind.offered = pbft_others_executed(p);
 	pbft_fetch_end(p);
 	f->going = false;
+	f->more = f->more < pbft_quorum_faulty(p->conf.n) ? (uint8_t)(f->more + 1) : 0;
 	return false;
 }
 

@@ -119,7 +119,7 @@ uint16_t pbft_up(const struct pbft *p)
 	return up;
 }
 
-uint64_t pbft_others_executed(const struct pbft *p)
+uint64_t pbft_others_reached(const struct pbft *p, uint8_t more)
 {
 	uint64_t values[AP_REPLICAS_MAX];
 	size_t count = 0;
@@ -127,7 +127,12 @@ uint64_t pbft_others_executed(const struct pbft *p)
 	for (uint8_t id = 1; id <= p->conf.n; id++)
 		if (id != p->conf.self)
 			values[count++] = p->peers[id - 1].executed;
-	return pbft_quorum_reached(p->conf.n, values, count);
+	return pbft_quorum_reached(p->conf.n, values, count, more);
+}
+
+uint64_t pbft_others_executed(const struct pbft *p)
+{
+	return pbft_others_reached(p, 0);
 }
 
 bool pbft_is_outstanding(const struct pbft *p)

@@ -55,7 +55,7 @@ bool pbft_quorum_prepared(uint8_t n, uint8_t primary, uint16_t who)
 	return pbft_quorum_count(n, backups) >= 2 * pbft_quorum_faulty(n);
 }
 
-uint64_t pbft_quorum_reached(uint8_t n, const uint64_t *values, size_t count)
+uint64_t pbft_quorum_reached(uint8_t n, const uint64_t *values, size_t count, uint8_t more)
 {
 	uint64_t best = 0;
 
@@ -65,7 +65,7 @@ uint64_t pbft_quorum_reached(uint8_t n, const uint64_t *values, size_t count)
 		for (size_t j = 0; j < count; j++)
 			if (values[j] >= values[i])
 				reach++;
-		if (reach >= (size_t)pbft_quorum_faulty(n) + 1 && values[i] > best)
+		if (reach >= (size_t)pbft_quorum_faulty(n) + 1 + more && values[i] > best)
 			best = values[i];
 	}
 	return best;

@@ -34,6 +34,6 @@ bool pbft_quorum_prepared(uint8_t n, uint8_t primary, uint16_t who);
 
 /* The highest value that at least f+1 of the `count` (at most n) values reach; 0 if there are
  * fewer. */
-uint64_t pbft_quorum_reached(uint8_t n, const uint64_t *values, size_t count);
+uint64_t pbft_quorum_reached(uint8_t n, const uint64_t *values, size_t count, uint8_t more);
 
 #endif

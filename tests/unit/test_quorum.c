@@ -100,11 +100,12 @@ static void value_that_f_plus_one_reach(void **state)
 	const uint64_t values[] = {90, 10, 70, 0, 70, UINT64_MAX};
 
 	(void)state;
-	assert_int_equal(pbft_quorum_reached(4, values, 3), 70); /* 90 70 10: f + 1 = 2 */
-	assert_int_equal(pbft_quorum_reached(4, values, 1), 0);
-	assert_int_equal(pbft_quorum_reached(4, values, 0), 0);
-	assert_int_equal(pbft_quorum_reached(7, values, 6), 70); /* f + 1 = 3 */
-	assert_int_equal(pbft_quorum_reached(4, values, 6), 90); /* one liar is not enough */
+	assert_int_equal(pbft_quorum_reached(4, values, 3, 0), 70); /* 90 70 10: f + 1 = 2 */
+	assert_int_equal(pbft_quorum_reached(4, values, 3, 1), 10); /* one more */
+	assert_int_equal(pbft_quorum_reached(4, values, 1, 0), 0);
+	assert_int_equal(pbft_quorum_reached(4, values, 0, 0), 0);
+	assert_int_equal(pbft_quorum_reached(7, values, 6, 0), 70); /* f + 1 = 3 */
+	assert_int_equal(pbft_quorum_reached(4, values, 6, 0), 90); /* one liar is not enough */
 }
 
 int main(void)
