@@ -252,6 +252,26 @@ static void when_nobody_delivers_the_shell_is_told_and_asking_goes_on(void **sta
 	assert_true(rig_count(&r, PBFT_SEND_FETCH) > 0);
 }
 
+/* 2 has executed 8, 4 has 4, and 1 claims 8 and says nothing: only 4 can be proven. */
+static void what_only_a_liar_claims_too_is_not_asked_for_again_and_again(void **state)
+{
+	const struct pbft_effect *e;
+
+	(void)state;
+	rig_status(&r, 1, 8, 0);
+	rig_status(&r, 2, 8, 0);
+	rig_status(&r, 4, 4, 0);
+	for (int i = 0; i < 20 && rig_count(&r, PBFT_BEHIND) == 0; i++)
+		rig_timer(&r, 100);
+	assert_int_equal(rig_count(&r, PBFT_BEHIND), 1);
+	rig_clear(&r);
+	for (int i = 0; i < 3; i++)
+		rig_timer(&r, 100);
+	e = rig_nth(&r, PBFT_SEND_FETCH, 0);
+	assert_non_null(e);
+	assert_int_equal(e->u.fetch.to, 4);
+}
+
 static void bodies_of_the_own_log_are_not_fetched_again(void **state)
 {
 	(void)state;
@@ -447,6 +467,7 @@ int main(void)
 		TEST(a_silent_source_is_left_for_the_next_and_only_gaps_are_asked),
 		TEST(a_source_whose_link_goes_down_is_left_at_once),
 		TEST(when_nobody_delivers_the_shell_is_told_and_asking_goes_on),
+		TEST(what_only_a_liar_claims_too_is_not_asked_for_again_and_again),
 		TEST(bodies_of_the_own_log_are_not_fetched_again),
 		TEST(a_body_of_the_own_log_that_was_not_committed_gives_way),
 		TEST(ranges_follow_each_other_without_a_wait),
