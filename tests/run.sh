@@ -130,7 +130,7 @@ say "end to end, real processes"
 for script in "$top"/tests/e2e/test_*.sh; do
 	many "e2e: $(basename "$script" .sh)" env AGREE_BUILD="$work/gcc" "$script"
 done
-for name in agree bad_input crash tools; do
+for name in agree bad_input chaos crash primary tools; do
 	many "e2e, sanitized: test_$name" env AGREE_BUILD="$work/clang" "$top/tests/e2e/test_$name.sh"
 done
 

@@ -72,10 +72,20 @@ two_in_a_row() {
 
 nothing_is_lost() { proved "$work/load" "$work/row"; }
 
+# The reader has teeth: another value, sequence or time than what was acknowledged is a wrong answer.
+change_is_noticed() {
+	for change in '$2 = substr($2, 1, length($2) - 2) "77"' '$3 = $3 "0"' '$4 = $4 "0"'; do
+		awk "NR == 1 { $change; print }" "$work/merged" >"$work/changed"
+		exits 1 load -d "$domain" -k "$(key)" -s "$host#$port" -r "$work/changed" >"$work/read"
+		grep '^wrong: 1 ' "$work/read"
+	done
+}
+
 network_start
 check "each primary killed under load: another takes over, the dead come back" killed_one_after_the_other
 check "service is back in time, each time" restored_in_time
 check "the primary of an idle network is missed at the first request" killed_when_idle
 check "the next primary killed while it takes over" two_in_a_row
 check "no acknowledged outcome was lost or changed" nothing_is_lost
+check "one that was changed would be noticed" change_is_noticed
 finish
