@@ -660,8 +660,8 @@ void twins_begin(const struct twins_net *t)
 {
 	struct pbft_conf conf = {.n = t->n,
 				 .self = 1,
-				 .window = 8,
-				 .interval = 4,
+				 .window = (uint16_t)(2 * t->interval),
+				 .interval = t->interval,
 				 .pipeline = 2,
 				 .batch_requests_max = 8,
 				 .batch_octets_max = 65536,
