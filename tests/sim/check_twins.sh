@@ -5,6 +5,7 @@ set -eu
 sim=$top_builddir/tests/sim/sim
 
 "$sim" --twins --steps 2 --time 4
-"$sim" --twins --sample 15000 --steps 8 --groups 5 --time 8
-"$sim" --twins --n 7 --twins-of 2 --sample 4000 --steps 8 --groups 3 --time 5
+"$sim" --twins --sample 10000 --steps 8 --groups 5 --time 5
+"$sim" --twins --interval 1 --sample 8000 --steps 10 --time 4
+"$sim" --twins --n 7 --twins-of 2 --sample 4000 --steps 8 --groups 3 --time 4
 "$sim" --twins --twins-of 2 --steps 3 --expect-fork

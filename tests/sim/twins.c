@@ -26,6 +26,7 @@ enum { LASTS = 3 };
 
 struct search {
 	uint8_t n, n_twins;
+	uint16_t interval;
 	unsigned steps, groups;
 	uint64_t sample, seed, live_each, first,
 		last; /* scenarios of this range only; last 0: all */
@@ -77,8 +78,10 @@ static void begin(struct search *s, uint16_t twins)
 {
 	uint8_t group[TWINS_COPIES] = {0};
 
-	s->net = (struct twins_net){
-		.n = s->n, .copies = (uint8_t)(s->n + s->n_twins), .twins = twins};
+	s->net = (struct twins_net){.n = s->n,
+				    .copies = (uint8_t)(s->n + s->n_twins),
+				    .twins = twins,
+				    .interval = s->interval};
 	s->n_partitions = 0;
 	add_partitions(s, group, 0, 0);
 	s->depth = 0;
@@ -315,12 +318,12 @@ static void report(const struct search *s)
 {
 	uint64_t ms = now_ms() - s->began_ms;
 
-	printf("# n=%u, %u twins, %u steps, %zu partitions: %" PRIu64 " scenarios%s, %" PRIu64
-	       " went wrong, %" PRIu64 " of them healed, %" PRIu64 " batches, views to %" PRIu64
-	       ", %.1f s, %" PRIu64 " scenarios/s\n",
-	       s->n, s->n_twins, s->steps, s->n_partitions, s->done, s->stop ? " (not all)" : "",
-	       s->failed, s->lived, s->batches, s->views, (double)ms / 1000,
-	       ms == 0 ? 0 : s->done * 1000 / ms);
+	printf("# n=%u, %u twins, checkpoints each %u, %u steps, %zu partitions: %" PRIu64
+	       " scenarios%s, %" PRIu64 " went wrong, %" PRIu64 " of them healed, %" PRIu64
+	       " batches, views to %" PRIu64 ", %.1f s, %" PRIu64 " scenarios/s\n",
+	       s->n, s->n_twins, s->interval, s->steps, s->n_partitions, s->done,
+	       s->stop ? " (not all)" : "", s->failed, s->lived, s->batches, s->views,
+	       (double)ms / 1000, ms == 0 ? 0 : s->done * 1000 / ms);
 	if (s->stop && s->failed == 0 && s->sample == 0)
 		printf("# the rest: --range %" PRIu64 "..%" PRIu64 "\n", s->done + s->skipped,
 		       s->last != 0 ? s->last : UINT64_MAX);
@@ -329,7 +332,8 @@ static void report(const struct search *s)
 }
 
 static const char usage[] =
-	"sim --twins [--n 4] [--twins-of 1] [--steps 4] [--groups 2] [--live-each 64] [--time S]\n"
+	"sim --twins [--n 4] [--twins-of 1] [--interval 4] [--steps 4] [--groups 2] [--live-each "
+	"64] [--time S]\n"
 	"            [--range A..B] | [--sample N [--seed S] [--from I]] | --run \"2 abcd|e:1 "
 	"ab|cde:t\"\n"
 	"            [--expect-fork] [--bug N]\n\n"
@@ -387,6 +391,9 @@ static bool set_number(struct search *s, int letter, uint64_t number)
 	case 't':
 		s->seconds = (unsigned)number;
 		return true;
+	case 'i':
+		s->interval = (uint16_t)number;
+		return true;
 	default:
 		return false;
 	}
@@ -430,6 +437,7 @@ static void read_arguments(struct search *s, int argc, char **argv)
 					      {"run", required_argument, NULL, 'x'},
 					      {"expect-fork", no_argument, NULL, 'e'},
 					      {"bug", required_argument, NULL, 'b'},
+					      {"interval", required_argument, NULL, 'i'},
 					      {"help", no_argument, NULL, 'h'},
 					      {NULL, 0, NULL, 0}};
 	int letter;
@@ -442,14 +450,21 @@ static void read_arguments(struct search *s, int argc, char **argv)
 	if ((s->n != 4 && s->n != 7) || s->n_twins < 1 || s->n_twins > s->n ||
 	    s->n + s->n_twins > TWINS_COPIES)
 		bad("n is 4 or 7, with second copies at most 10");
+	if (s->interval < 1 || s->interval > 64)
+		bad("--interval 1 to 64");
 	if (s->steps < 1 || s->steps > TWINS_STEPS || s->groups < 1)
 		bad("--steps 1 to 12");
 }
 
 int twins_main(int argc, char **argv)
 {
-	static struct search s = {
-		.n = 4, .n_twins = 1, .steps = 4, .groups = 2, .seed = 1, .live_each = 64};
+	static struct search s = {.n = 4,
+				  .n_twins = 1,
+				  .interval = 4,
+				  .steps = 4,
+				  .groups = 2,
+				  .seed = 1,
+				  .live_each = 64};
 	uint16_t twins = 0;
 	int status;
 

@@ -38,6 +38,7 @@ struct twins_step {
 struct twins_net { /* n members, those of `twins` (bit id-1) twice */
 	uint8_t n, copies;
 	uint16_t twins;
+	uint16_t interval; /* of checkpoints; the window is two of them */
 };
 
 /* A network at its beginning; the one before is gone. */

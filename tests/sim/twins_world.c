@@ -641,11 +641,12 @@ bool twins_live(char what[TWINS_WHAT_MAX])
 
 /* ---- life ---- */
 
-static void start(struct copy *c, uint8_t id, void *core)
+static void start(struct copy *c, void *core)
 {
 	struct pbft_conf conf = w->conf;
+	uint8_t id = c->id;
 
-	conf.self = c->id = id;
+	conf.self = id;
 	c->faulty = (w->t.twins >> (id - 1) & 1) != 0;
 	c->core = __real_pbft_init(core, &conf);
 	c->wake_ms = UINT64_MAX;
@@ -660,8 +661,8 @@ void twins_begin(const struct twins_net *t)
 {
 	struct pbft_conf conf = {.n = t->n,
 				 .self = 1,
-				 .window = 8,
-				 .interval = 4,
+				 .window = (uint16_t)(2 * t->interval),
+				 .interval = t->interval,
 				 .pipeline = 2,
 				 .batch_requests_max = 8,
 				 .batch_octets_max = 65536,
@@ -684,15 +685,15 @@ void twins_begin(const struct twins_net *t)
 	memcpy(w->truth[0].running, conf.running0, 32);
 	w->conf = conf;
 	for (uint8_t i = 0, second = 0; i < t->copies; i++) {
-		uint8_t id = (uint8_t)(i + 1);
-
-		if (i >= t->n) {
-			while ((t->twins >> second & 1) == 0)
-				second++;
-			id = ++second;
-		}
-		start(&w->copies[i], id, memory.at + head + i * core);
+		w->copies[i].id = (uint8_t)(i + 1);
+		if (i < t->n)
+			continue;
+		while ((t->twins >> second & 1) == 0)
+			second++;
+		w->copies[i].id = ++second;
 	}
+	for (uint8_t i = 0; i < t->copies; i++)
+		start(&w->copies[i], memory.at + head + i * core);
 	w->head = w->n_messages; /* STATUS to everybody: nobody has a thing to say yet */
 	memory_begins();
 }
