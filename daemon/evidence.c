@@ -63,8 +63,9 @@ static bool is_bad(const struct machine_case *about, const ap_share_body *share)
 	int rc, own = list_of(&list, about, share->replica);
 
 	group_of(&group, about);
-	if (own < 0 || frost_session_make(&session, &group, about->trial ? FROST_TRIAL : FROST_BATCH,
-					  about->statement, &list) != 0)
+	if (own < 0 ||
+	    frost_session_make(&session, &group, about->trial ? FROST_TRIAL : FROST_BATCH,
+			       about->statement, &list) != 0)
 		return false;
 	rc = frost_share_check(&session, &group, (uint32_t)own, share->z.octets);
 	return rc == FROST_ESCALAR || rc == FROST_ESHARE;

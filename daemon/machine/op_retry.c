@@ -79,8 +79,7 @@ static bool is_bad_share(const struct machine *m, const struct machine_attempt *
 			 const ap_blame *op)
 {
 	const ap_share_body *share = &op->share;
-	const struct machine_pending *it =
-		machine_pending_peek(&m->state.pendings, share->seq);
+	const struct machine_pending *it = machine_pending_peek(&m->state.pendings, share->seq);
 	struct machine_case about = {.n = m->conf.n,
 				     .genesis = m->conf.genesis,
 				     .key = &m->state.key,

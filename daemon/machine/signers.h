@@ -20,17 +20,18 @@ enum {
 
 /* What is held against one member. All zero: nothing. */
 struct machine_signer {
-	bool blamed;			    /* for the rest of the epoch */
-	uint64_t since;			    /* sequence of the demotion in force; 0: none */
-	uint64_t until;			    /* end of that, or of the last one */
-	uint8_t level;			    /* demotions in a row, of the last one; 0: never */
+	bool blamed;			   /* for the rest of the epoch */
+	uint64_t since;			   /* sequence of the demotion in force; 0: none */
+	uint64_t until;			   /* end of that, or of the last one */
+	uint8_t level;			   /* demotions in a row, of the last one; 0: never */
 	uint64_t reports[AP_REPLICAS_MAX]; /* of member id - 1: when; 0: none */
 };
 
 /* Batch seq begins: what has lasted its time ends. true: somebody is eligible again. */
 bool machine_signers_advance(struct machine_signer signers[], uint8_t n, uint64_t seq);
 
-/* Reporter misses the shares of the members whose bits (id - 1) are set. true: somebody is demoted for it. */
+/* Reporter misses the shares of the members whose bits (id - 1) are set. true: somebody is demoted
+ * for it. */
 bool machine_signers_report(struct machine_signer signers[], uint8_t n, uint64_t seq,
 			    uint8_t reporter, uint16_t missing);
 

@@ -246,15 +246,15 @@ static uint64_t total_used(const struct machine_retain *retain)
 /* Buckets that are not empty: what is used is in them, so nobody looks behind the last one. */
 static uint16_t count_kept(const struct machine_retain *retain)
 {
-	uint64_t left = total_used(retain), bucket = machine_retain_low(retain);
+	uint64_t left = total_used(retain), low = machine_retain_low(retain);
 	uint16_t count = 0;
 
-	for (; left > 0; bucket++) {
-		uint64_t kept = total(retain->kept[bucket % MACHINE_BUCKETS]);
+	for (uint64_t i = 0; left > 0 && i < MACHINE_BUCKETS; i++) {
+		uint64_t kept = total(retain->kept[(low + i) % MACHINE_BUCKETS]);
 
 		if (kept > 0)
 			count++;
-		left -= kept;
+		left -= kept < left ? kept : left;
 	}
 	return count;
 }

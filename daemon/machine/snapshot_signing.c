@@ -3,8 +3,8 @@
  *
  *   signers  for each member: u8 blamed, u64 since, u64 until, u8 level, n times u64: reports
  *   pending  u16 count, and for each batch, ascending: u64 sequence, u8 trial, u64 T, u32 leaves,
- *            root (genesis id if trial), running hash, u8 attempts made, u8 due, u16 asked; for each
- *            attempt: u8 sets, for each: u16 members, list digest
+ *            root (genesis id if trial), running hash, u8 attempts made, u8 due, u16 asked; for
+ * each attempt: u8 sets, for each: u16 members, list digest
  */
 #include <string.h>
 
@@ -125,36 +125,39 @@ static void pending_get(struct ap_reader *r, struct machine *m, uint64_t seq)
 	m->state.pendings.n_due += it->due;
 }
 
-static uint16_t count_pending(const struct machine_pendings *p)
-{
-	uint16_t count = 0;
-
-	for (size_t i = 0; i < MACHINE_PENDING_MAX; i++)
-		count = (uint16_t)(count + (p->at[i].seq != 0));
-	return count;
-}
-
 static uint64_t oldest(uint64_t seq)
 {
 	return seq < MACHINE_PENDING_MAX ? 1 : seq - MACHINE_PENDING_MAX + 1;
 }
 
+/* Those that are not given up, from the oldest on; writes them where there is something to write to. */
+static uint16_t walk_pending(struct ap_writer *w, const struct machine_state *state)
+{
+	uint64_t first = oldest(state->seq);
+	uint16_t count = 0;
+
+	for (uint64_t i = 0; first <= state->seq && i <= state->seq - first; i++) {
+		const struct machine_pending *it =
+			machine_pending_peek(&state->pendings, first + i);
+
+		if (it == NULL)
+			continue;
+		count++;
+		if (w != NULL)
+			pending_put(w, it);
+	}
+	return count;
+}
+
 void machine_signing_put(struct ap_writer *w, const struct machine *m)
 {
 	const struct machine_state *state = &m->state;
-	uint16_t count = count_pending(&state->pendings);
+	uint16_t count = walk_pending(NULL, state);
 
 	for (size_t i = 0; i < m->conf.n; i++)
 		signer_put(w, &state->signers[i], m->conf.n);
 	ap_u16_put(w, &count);
-	for (uint64_t seq = oldest(state->seq); count > 0; seq++) {
-		const struct machine_pending *it = machine_pending_peek(&state->pendings, seq);
-
-		if (it == NULL)
-			continue;
-		pending_put(w, it);
-		count--;
-	}
+	walk_pending(w, state);
 }
 
 void machine_signing_get(struct ap_reader *r, struct machine *m)

@@ -81,6 +81,13 @@ static int complaint_check(void *ctx, uint8_t n, const uint8_t sid[32], uint8_t 
 	json_die(__FILE__, __LINE__, "nobody complains here");
 }
 
+static int blame_check(void *ctx, const struct machine_case *about, const ap_share_body *share,
+		       const uint8_t sig[64])
+{
+	(void)ctx, (void)about, (void)share, (void)sig;
+	json_die(__FILE__, __LINE__, "nobody is to blame here");
+}
+
 static int keys(void *ctx, uint8_t n, const ap_deal wire[], uint8_t pk[32], uint8_t y[][32])
 {
 	struct life *l = ctx;
@@ -171,6 +178,7 @@ static void machine_make(struct life *l)
 		.point_check = point_check,
 		.complaint_check = complaint_check,
 		.keys = keys,
+		.blame_check = blame_check,
 		.sid = sid,
 		.ctx = l,
 	};
