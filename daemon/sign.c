@@ -410,9 +410,9 @@ void sign_executed(struct sign *s, const struct machine_result *r, bool urgent, 
 		return;
 	}
 	/* in the order in which the entries were popped */
+	executed(s, r, urgent);
 	for (size_t i = 0; i < r->n_retries; i++)
 		retried(s, &r->retries[i]);
-	executed(s, r, urgent);
 }
 
 void sign_resume(struct sign *s, uint64_t now_ms)

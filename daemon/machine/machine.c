@@ -280,8 +280,7 @@ static void begin(struct machine *m, struct machine_run *run)
 	result->key_changed = false;
 	result->pools_changed = false;
 	result->n_retries = 0;
-	result->signers_changed =
-		machine_signers_advance(state->signers, m->conf.n, state->seq);
+	result->signers_changed = machine_signers_advance(state->signers, m->conf.n, state->seq);
 	result->values_len = 0;
 	ap_writer_init(&run->chunk, m->scratch, MACHINE_CHUNK_MAX);
 }
@@ -333,35 +332,38 @@ static void make_pending(struct machine *m, const struct machine_result *result)
 			    result->sign == MACHINE_SIGN_TRIAL);
 }
 
-/* draft {#retry}: "attempts that are due are made, in the order of their sequences, at most 32;
- * then, if that batch is to be signed, its own attempt 0" */
+/* The sets of the attempt that is due at a batch; 0: there are none. */
+static size_t take_sets(struct machine *m, struct machine_pending *it,
+			struct machine_set sets[MACHINE_SETS_MAX])
+{
+	return machine_pending_take(&m->state.pendings, it, m->funcs.sha256, m->conf.n,
+				    m->state.pools, machine_left_out(m), sets);
+}
+
+/* draft {#retry}: "its own attempt 0 is made; then attempts that are due, the newest batch first,
+ * at most 32" */
 static void make_attempts(struct machine *m, struct machine_result *result)
 {
-	struct machine_state *state = &m->state;
-	uint64_t seq = state->seq < MACHINE_PENDING_MAX ? 1 : state->seq - MACHINE_PENDING_MAX + 1;
-	uint16_t out = machine_left_out(m);
+	struct machine_pendings *p = &m->state.pendings;
+	uint64_t seq = m->state.seq;
 
-	for (; state->pendings.n_due > 0 && seq < state->seq; seq++) {
-		struct machine_pending *it = machine_pending_find(&state->pendings, seq);
+	if (result->sign != MACHINE_SIGN_NOTHING)
+		result->n_sets = take_sets(m, machine_pending_find(p, seq), result->sets);
+	for (size_t i = 1; p->n_due > 0 && i < MACHINE_PENDING_MAX && i < seq; i++) {
+		struct machine_pending *it = machine_pending_find(p, seq - i);
 		struct machine_retry *retry = &result->retries[result->n_retries];
 
 		if (it == NULL || !it->due)
 			continue;
-		if (result->n_retries == MACHINE_RETRIES_MAX)
-			return;
 		retry->attempt = it->made;
-		retry->n_sets = machine_pending_take(&state->pendings, it, m->funcs.sha256,
-						     m->conf.n, state->pools, out, retry->sets);
+		retry->n_sets = take_sets(m, it, retry->sets);
 		if (retry->n_sets == 0)
 			return; /* nor is there a set for those behind it */
 		retry->statement = it->statement;
 		retry->trial = it->trial;
-		result->n_retries++;
+		if (++result->n_retries == MACHINE_RETRIES_MAX)
+			return;
 	}
-	if (result->sign != MACHINE_SIGN_NOTHING)
-		result->n_sets = machine_pending_take(
-			&state->pendings, machine_pending_find(&state->pendings, state->seq),
-			m->funcs.sha256, m->conf.n, state->pools, out, result->sets);
 }
 
 /* Step 4. draft {#sets}: "Batches without leaves are not signed: refilling a pool must not drain

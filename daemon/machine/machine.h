@@ -157,8 +157,8 @@ struct machine_result {
 	uint32_t epoch;
 	size_t n_sets;
 	struct machine_set sets[MACHINE_SETS_MAX]; /* attempt 0 */
-	/* Attempts at earlier batches, in the order of their sequences. Their entries were popped
-	 * before those of `sets`. */
+	/* Attempts at earlier batches, the newest first. Their entries were popped in this order,
+	 * behind those of `sets`. */
 	size_t n_retries;
 	struct machine_retry retries[MACHINE_RETRIES_MAX];
 	bool signers_changed; /* somebody is left out, or back: look at machine_signer() */

@@ -10,8 +10,8 @@
 typedef unsigned long long ull;
 
 enum {
-	SETTLE_MS = 400,  /* after the core is healed: syncs and frames of before are through */
-	DELAY_US = 20000, /* of frames and syncs on average: far below a retry's time */
+	SETTLE_MS = 400, /* after the core is healed: syncs and frames of before are through */
+	DELAY_US = 3000, /* of frames and syncs on average: far below a retry's time */
 	SIGNING_LIES = LIE_SHARES | LIE_SLEEP | LIE_SLOW | LIE_RETRY,
 };
 
