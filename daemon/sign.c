@@ -225,17 +225,23 @@ bool sign_signed_in(struct sign *s, uint64_t seq, const uint8_t sig[64])
 		memcpy(slot->early_sig, sig, 64);
 		return true;
 	}
+	if (frost_public(s->conf.frost) == NULL)
+		return true;
+	slot = slot_find(s, seq);
+	if (slot != NULL && slot->state == SIGNING) {
+		if (frost_verify(frost_public(s->conf.frost)->key, slot->kind, &slot->statement,
+				 sig) != 0)
+			return false;
+		finish(s, slot, sig);
+		return true;
+	}
 	b = index_block(s->conf.index, seq);
-	if (b == NULL || b->has_sig || frost_public(s->conf.frost) == NULL)
+	if (b == NULL || b->has_sig)
 		return true;
 	if (frost_verify(frost_public(s->conf.frost)->key, b->trial ? FROST_TRIAL : FROST_BATCH,
 			 &b->statement, sig) != 0)
 		return false;
-	slot = slot_find(s, seq);
-	if (slot != NULL && slot->state == SIGNING)
-		finish(s, slot, sig);
-	else
-		s->conf.done(s->conf.arg, seq, b->statement.epoch, sig);
+	s->conf.done(s->conf.arg, seq, b->statement.epoch, sig);
 	return true;
 }
 

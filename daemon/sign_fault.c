@@ -143,7 +143,9 @@ void sign_retry(struct sign *s, struct slot *slot)
 	struct try *last;
 
 	slot->retry_ms = 0;
-	if (it == NULL || (!it->due && it->made >= MACHINE_ATTEMPTS_MAX)) {
+	/* without its block, which is merged, a signature would come too late for anybody here */
+	if (it == NULL || (!it->due && it->made >= MACHINE_ATTEMPTS_MAX) ||
+	    index_block(s->conf.index, slot->seq) == NULL) {
 		sign_slot_state(s, slot,
 				DONE); /* given up: who asks gets a leaf of a later batch */
 		slot->want_ms = 0;
@@ -155,8 +157,8 @@ void sign_retry(struct sign *s, struct slot *slot)
 	op.as_retry.epoch = slot->statement.epoch;
 	op.as_retry.seq = slot->seq;
 	op.as_retry.attempt = it->made;
-	if (last->made && last->attempt == it->made - 1)
-		op.as_retry.missing = missing(s, slot, last);
+	op.as_retry.missing = last->made && last->attempt == it->made - 1 ? missing(s, slot, last)
+									  : 0;
 	submit(s, AP_OP_retry, &op);
 }
 

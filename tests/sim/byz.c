@@ -332,11 +332,13 @@ static bool bundle_add(ap_bundle *bundle, const struct ap_operation *it)
 
 static bool lie_retry(struct rng *r, struct ap_message *m)
 {
-	struct ap_operation op = {.kind = (uint8_t)rng_between(r, AP_OP_retry, AP_OP_badpoint)};
+	struct ap_operation op;
 	uint64_t head = oracle_batches(), seq = head - rng_below(r, head < 8 ? head + 1 : 8);
 
 	if (m->code != AP_MESSAGE_bundle || m->as_bundle.ops.len == 0)
 		return false;
+	memset(&op, 0, sizeof(op)); /* of a union the first member alone has an initializer */
+	op.kind = (uint8_t)rng_between(r, AP_OP_retry, AP_OP_badpoint);
 	switch (op.kind) {
 	case AP_OP_retry:
 		op.as_retry.epoch = 1;
