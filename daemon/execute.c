@@ -103,7 +103,8 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 		return;
 	clock_judge(&r->clock, r->result.time_ms, run_wall(), run_now());
 	sign_executed(r->sign, &r->result, answer_own(r, batch.n_bundles), run_now());
-	if (r->result.key_changed || r->result.pools_changed || r->result.n_sets > 0)
+	if (r->result.key_changed || r->result.pools_changed || r->result.n_sets > 0 ||
+	    r->result.n_retries > 0)
 		execute_keygen(r);
 	r->executed = (struct pbft_event){.kind = PBFT_EV_EXECUTED};
 	r->executed.u.executed.seq = seq;

@@ -95,6 +95,18 @@ static void line(struct ap_text *t, const char *name, uint64_t value)
 	ap_text_addf(t, "%s=%" PRIu64 "\n", name, value);
 }
 
+/* Who does not sign: a line for each. */
+static void signers(const struct run *r, struct ap_text *out)
+{
+	for (uint8_t id = 1; id <= r->net.n; id++) {
+		const struct machine_signer *it = machine_signer(r->machine, id);
+
+		if (machine_signers_is_out(it))
+			ap_text_addf(out, "left_out_of_signing_%s=%s\n", r->net.members[id - 1].name,
+				     it->blamed ? "proven bad" : "silent");
+	}
+}
+
 void run_stats(const struct run *r, struct ap_text *out)
 {
 	struct clients_info c;
@@ -126,6 +138,7 @@ void run_stats(const struct run *r, struct ap_text *out)
 	line(out, "frames_refused", refused);
 	for (size_t i = 0; i < sizeof(core.dropped) / sizeof(core.dropped[0]); i++)
 		ap_text_addf(out, "messages_without_effect_%zu=%" PRIu64 "\n", i, core.dropped[i]);
+	signers(r, out);
 	line(out, "body_octets", bodies_octets(r->bodies));
 }
 

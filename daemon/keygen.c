@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/evidence.h"
 #include "daemon/files.h"
 #include "daemon/frost/dkg.h"
 #include "daemon/log.h"
@@ -172,6 +173,14 @@ static int keys(void *ctx, uint8_t n, const ap_deal wire[], uint8_t pk[32], uint
 	return 0;
 }
 
+static int blame_check(void *ctx, const struct machine_case *about, const ap_share_body *share,
+		       const uint8_t sig[64])
+{
+	const struct keygen *k = ctx;
+
+	return evidence_check(k->conf.keys, about, share, sig);
+}
+
 static void sid_make(void *ctx, const uint8_t genesis[32], uint32_t epoch, uint8_t n,
 		     uint32_t attempt, uint8_t sid[32])
 {
@@ -187,6 +196,7 @@ void keygen_funcs(struct keygen *k, struct machine_funcs *out)
 				      .point_check = point_check,
 				      .complaint_check = complaint_check,
 				      .keys = keys,
+				      .blame_check = blame_check,
 				      .sid = sid_make,
 				      .ctx = k};
 }

@@ -313,31 +313,37 @@ static bool on_share(struct run *r, uint8_t from, const uint8_t *body, size_t le
 		return false;
 	/* the link has authenticated the sender; the identity signature is evidence, looked at when
 	 * there is a quarrel */
-	sign_share_in(r->sign, from, &m.share, run_now());
+	sign_share_in(r->sign, from, &m, run_now());
+	return true;
+}
+
+/* false: there is no signature here. */
+static bool send_signed(struct run *r, uint16_t to, uint64_t seq)
+{
+	uint8_t octets[AP_MAX_signed];
+	ap_signed answer = {.seq = seq};
+	struct ap_writer w;
+
+	if (!index_signature(r->index, seq, &answer.epoch, answer.sig.octets))
+		return false;
+	ap_writer_init(&w, octets, sizeof(octets));
+	ap_signed_put(&w, &answer);
+	peers_send(r->peers, to, AP_MESSAGE_signed, (struct iovec[]){{octets, ap_writer_len(&w)}},
+		   1);
 	return true;
 }
 
 static bool on_want(struct run *r, uint8_t from, const uint8_t *body, size_t len)
 {
-	uint8_t octets[AP_MAX_signed];
 	struct ap_reader reader;
-	struct ap_writer w;
-	ap_signed answer;
 	ap_want m;
 
 	ap_reader_init(&reader, body, len);
 	ap_want_get(&reader, &m);
 	if (!ap_reader_done(&reader))
 		return false;
-	answer.seq = m.seq;
-	if (!index_signature(r->index, m.seq, &answer.epoch, answer.sig.octets)) {
+	if (!send_signed(r, (uint16_t)(1u << (from - 1)), m.seq))
 		sign_want_in(r->sign, from, m.seq);
-		return true;
-	}
-	ap_writer_init(&w, octets, sizeof(octets));
-	ap_signed_put(&w, &answer);
-	peers_send(r->peers, (uint16_t)(1u << (from - 1)), AP_MESSAGE_signed,
-		   (struct iovec[]){{octets, ap_writer_len(&w)}}, 1);
 	return true;
 }
 
@@ -350,8 +356,7 @@ static bool on_signed(struct run *r, const uint8_t *body, size_t len)
 	ap_signed_get(&reader, &m);
 	if (!ap_reader_done(&reader))
 		return false;
-	sign_signed_in(r->sign, m.seq, m.sig.octets);
-	return true;
+	return sign_signed_in(r->sign, m.seq, m.sig.octets);
 }
 
 /* A fetched batch brings its signature along, kept until the batch has been executed. */
@@ -488,6 +493,11 @@ static void send_want(void *arg, uint16_t to, uint64_t seq)
 	peers_send(r->peers, to, AP_MESSAGE_want, (struct iovec[]){{octets, sizeof(octets)}}, 1);
 }
 
+static void give_signed(void *arg, uint16_t to, uint64_t seq)
+{
+	(void)send_signed(arg, to, seq);
+}
+
 static void submit_own(void *arg, uint8_t kind, const uint8_t *op, size_t len)
 {
 	struct run *r = arg;
@@ -583,9 +593,12 @@ static int start_signer(struct run *r, struct disk_error *why)
 	struct sign_conf sc = {.n = r->net.n,
 			       .self = r->self,
 			       .index = r->index,
+			       .machine = r->machine,
 			       .frost = r->frost,
 			       .send = send_share,
 			       .want = send_want,
+			       .give = give_signed,
+			       .submit = submit_own,
 			       .done = execute_signed,
 			       .arg = r};
 
@@ -724,7 +737,7 @@ static int start(struct run *r, struct self *self, const struct run_sockets *s,
 	if (status != 0)
 		return status;
 	start_clock(r);
-	sign_resume(r->sign, machine_seq(r->machine));
+	sign_resume(r->sign, run_now());
 	execute_keygen(r);
 	run_step(r, &ev);
 	return r->failure[0] != '\0' ? disk_say(why, DISK_EFAILED, "%s", r->failure) : 0;

@@ -3,62 +3,13 @@
 #include "daemon/sign.h"
 #include "daemon/bug.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/evidence.h"
 #include "daemon/log.h"
+#include "daemon/sign_priv.h"
 #include "libproto/agree_errors.h"
-
-enum {
-	SLOTS = 512,  /* batches whose signing may be under way or remembered for peers that ask */
-	LAZY_MS = 4,  /* nobody waits here: others go first */
-	GRACE_MS = 4, /* how long the own set may lag behind the other one, when that is complete */
-	WANT_FIRST_MS = 150, /* then peers are asked for what is missing, */
-	WANT_LAST_MS = 4000, /* less and less often, until here */
-};
-
-struct set {
-	struct frost_list list;
-	struct frost_session session;
-	bool has_session;
-	uint16_t have;	  /* bit i: share of list.entry[i], */
-	uint16_t refused; /* which has sent a bad one: no second try */
-	struct frost_shares shares;
-};
-
-enum state { FREE, EARLY, SIGNING, DONE };
-
-struct slot {
-	uint64_t seq;
-	enum state state;
-	enum frost_kind kind;
-	struct ap_statement statement;
-	ap_half digest; /* of the statement */
-	uint8_t n_sets;
-	int own; /* set that this replica is in, or -1 */
-	struct set sets[MACHINE_SETS_MAX];
-	uint64_t since_ms, want_ms, other_ms; /* want_ms: next time to ask, 0: given up */
-	uint64_t lazy_ms;		      /* shares are not added up before; 0: at once */
-	uint8_t sent; /* bit i: set i has a share of ours, kept for peers that ask: */
-	ap_share_body share[MACHINE_SETS_MAX];
-	/* before the batch is executed here */
-	bool has_early_sig;
-	uint8_t early_sig[64];
-	uint16_t early; /* bit id-1 */
-	ap_share_body early_share[AP_REPLICAS_MAX];
-};
-
-struct sign {
-	struct sign_conf conf;
-	uint64_t executed;	/* highest */
-	uint64_t ahead;		/* sequence for which points were checked ahead */
-	uint16_t bad;		/* members whose share was wrong, said once */
-	uint16_t other;		/* members who signed another statement, said once */
-	uint8_t signing[SLOTS]; /* 1: that slot is SIGNING; apart from them, to be looked through at
-				   each turn */
-	struct slot slots[SLOTS];
-};
 
 static struct slot *slot_at(struct sign *s, uint64_t seq)
 {
@@ -72,7 +23,7 @@ static struct slot *slot_find(struct sign *s, uint64_t seq)
 	return slot->state != FREE && slot->seq == seq ? slot : NULL;
 }
 
-static void slot_state(struct sign *s, struct slot *slot, enum state state)
+void sign_slot_state(struct sign *s, struct slot *slot, enum state state)
 {
 	slot->state = state;
 	s->signing[slot - s->slots] = state == SIGNING;
@@ -81,15 +32,15 @@ static void slot_state(struct sign *s, struct slot *slot, enum state state)
 static void slot_take(struct sign *s, struct slot *slot, uint64_t seq, enum state state)
 {
 	slot->seq = seq;
-	slot_state(s, slot, state);
-	slot->n_sets = 0;
-	slot->own = -1;
-	slot->sent = 0;
+	sign_slot_state(s, slot, state);
+	for (size_t i = 0; i < TRIES; i++)
+		slot->tries[i].made = false;
 	slot->has_early_sig = false;
 	slot->early = 0;
 	slot->want_ms = 0;
 	slot->other_ms = 0;
 	slot->lazy_ms = 0;
+	slot->retry_ms = 0;
 }
 
 int sign_new(struct sign **out, const struct sign_conf *conf)
@@ -106,76 +57,60 @@ void sign_free(struct sign *s)
 	free(s);
 }
 
-void sign_resume(struct sign *s, uint64_t executed)
-{
-	s->executed = executed;
-}
-
 /* ---- a signature is there ---- */
 
 static void finish(struct sign *s, struct slot *slot, const uint8_t sig[64])
 {
-	slot_state(s, slot, DONE);
+	sign_slot_state(s, slot, DONE);
 	slot->want_ms = 0;
 	s->conf.done(s->conf.arg, slot->seq, slot->statement.epoch, sig);
 }
 
-static void blame(struct sign *s, const struct slot *slot, struct set *set)
-{
-	uint32_t culprits =
-		frost_culprits(&set->session, frost_public(s->conf.frost), &set->shares);
-
-	for (uint32_t i = 0; i < set->list.count; i++) {
-		uint16_t id = set->list.entry[i].id;
-
-		if ((culprits >> i & 1) == 0)
-			continue;
-		set->have &= (uint16_t) ~(1u << i);
-		set->refused |= (uint16_t)(1u << i);
-		if ((s->bad >> (id - 1) & 1) == 0)
-			log_say(LOG_L_INFO,
-				"bad signature share member=%u sequence=%llu: tell its operator",
-				id, (unsigned long long)slot->seq);
-		s->bad |= (uint16_t)(1u << (id - 1));
-	}
-}
-
 static bool set_is_complete(const struct set *set)
 {
-	return set->have == (1u << set->list.count) - 1;
+	return !set->dead && set->have == (1u << set->list.count) - 1;
 }
 
-static void aggregate(struct sign *s, struct slot *slot, struct set *set)
+static void aggregate(struct sign *s, struct slot *slot, struct try *try, struct set *set)
 {
 	uint8_t sig[64];
+	int rc;
 
 	if (!set->has_session) {
-		if (frost_session_make(&set->session, frost_public(s->conf.frost), slot->kind,
-				       &slot->statement, &set->list) != 0)
+		rc = frost_session_make(&set->session, frost_public(s->conf.frost), slot->kind,
+					&slot->statement, &set->list);
+		if (rc == FROST_EPOINT)
+			sign_badpoint(s, slot, try, set, set->session.culprit);
+		if (rc != 0)
 			return;
 		set->has_session = true;
 	}
 	if (frost_aggregate(&set->session, &set->shares, sig) == 0)
 		finish(s, slot, sig);
 	else
-		blame(s, slot, set);
+		sign_blame(s, slot, try, set);
 }
 
 /* The own set first: its session is made already. Another one only when the own lags. */
-static void try_sets(struct sign *s, struct slot *slot, uint64_t now_ms)
+static void try_sets(struct sign *s, struct slot *slot, struct try *try)
 {
-	if (now_ms < slot->lazy_ms)
-		return;
-	if (slot->own >= 0 && set_is_complete(&slot->sets[slot->own]))
-		aggregate(s, slot, &slot->sets[slot->own]);
-	for (int i = 0; i < slot->n_sets && slot->state == SIGNING; i++) {
-		if (i == slot->own || !set_is_complete(&slot->sets[i]))
+	if (try->own >= 0 && set_is_complete(&try->sets[try->own]))
+		aggregate(s, slot, try, &try->sets[try->own]);
+	for (int i = 0; i < try->n_sets && slot->state == SIGNING; i++) {
+		if (i == try->own || !set_is_complete(&try->sets[i]))
 			continue;
-		if (slot->own < 0 || (slot->other_ms != 0 && now_ms >= slot->other_ms))
-			aggregate(s, slot, &slot->sets[i]);
+		if (try->own < 0 || (slot->other_ms != 0 && s->now_ms >= slot->other_ms))
+			aggregate(s, slot, try, &try->sets[i]);
 		else if (slot->other_ms == 0)
-			slot->other_ms = now_ms + GRACE_MS;
+			slot->other_ms = s->now_ms + GRACE_MS;
 	}
+}
+
+static void try_all(struct sign *s, struct slot *slot)
+{
+	for (size_t i = 0; i < TRIES && s->now_ms >= slot->lazy_ms; i++)
+		if (slot->tries[i].made && slot->state == SIGNING)
+			try_sets(s, slot, &slot->tries[i]);
 }
 
 /* ---- shares ---- */
@@ -202,16 +137,19 @@ static void say_other(struct sign *s, const ap_share_body *share)
 	s->other |= bit;
 }
 
-static void take_share(struct sign *s, struct slot *slot, const ap_share_body *share)
+static void take_share(struct sign *s, struct slot *slot, const ap_share *whole)
 {
+	const ap_share_body *share = &whole->share;
+	struct try *try = &slot->tries[share->attempt % TRIES];
 	struct set *set;
 	int i;
 
-	if (share->set >= slot->n_sets || share->epoch != slot->statement.epoch)
+	if (!try->made || try->attempt != share->attempt || share->set >= try->n_sets ||
+	    share->epoch != slot->statement.epoch || s->ignore_ms[share->replica - 1] > s->now_ms)
 		return;
-	set = &slot->sets[BUG(45) ? 0 : share->set];
+	set = &try->sets[BUG(45) ? 0 : share->set];
 	i = member_index(set, share->replica);
-	if (i < 0 || ((set->have | set->refused) >> i & 1) != 0)
+	if (i < 0 || set->dead || ((set->have | set->refused) >> i & 1) != 0)
 		return;
 	if (memcmp(share->statement.octets, slot->digest.octets, sizeof(slot->digest.octets)) !=
 	    0) {
@@ -219,28 +157,63 @@ static void take_share(struct sign *s, struct slot *slot, const ap_share_body *s
 		return;
 	}
 	memcpy(set->shares.z[i], share->z.octets, 32);
+	memcpy(set->sig[i], whole->sig.octets, 64);
 	set->have |= (uint16_t)(1u << i);
 }
 
-void sign_share_in(struct sign *s, uint8_t from, const ap_share_body *share, uint64_t now_ms)
+static uint32_t early_bit(uint8_t id, uint8_t set)
 {
-	struct slot *slot = slot_at(s, share->seq);
-
-	if (share->seq > s->executed && share->seq <= s->executed + SLOTS / 2) {
-		if (slot->state != EARLY || slot->seq != share->seq)
-			slot_take(s, slot, share->seq, EARLY);
-		if ((slot->early >> (from - 1) & 1) == 0)
-			slot->early_share[from - 1] = *share;
-		slot->early |= (uint16_t)(1u << (from - 1));
-		return;
-	}
-	if (slot->state != SIGNING || slot->seq != share->seq)
-		return;
-	take_share(s, slot, share);
-	try_sets(s, slot, now_ms);
+	return UINT32_C(1) << (2 * (id - 1) + set);
 }
 
-void sign_signed_in(struct sign *s, uint64_t seq, const uint8_t sig[64])
+/* The newest attempt's counts, the first share of it. */
+static void keep_early(struct slot *slot, uint8_t from, const ap_share *share)
+{
+	ap_share *kept;
+
+	if (share->share.set >= MACHINE_SETS_MAX)
+		return;
+	kept = &slot->early_share[from - 1][share->share.set];
+	if ((slot->early & early_bit(from, share->share.set)) != 0 &&
+	    kept->share.attempt >= share->share.attempt)
+		return;
+	*kept = *share;
+	slot->early |= early_bit(from, share->share.set);
+}
+
+static void take_early(struct sign *s, struct slot *slot, uint8_t attempt)
+{
+	for (uint8_t id = 1; id <= s->conf.n; id++)
+		for (uint8_t k = 0; k < MACHINE_SETS_MAX; k++)
+			if ((slot->early & early_bit(id, k)) != 0 &&
+			    slot->early_share[id - 1][k].share.attempt == attempt)
+				take_share(s, slot, &slot->early_share[id - 1][k]);
+}
+
+void sign_share_in(struct sign *s, uint8_t from, const ap_share *share, uint64_t now_ms)
+{
+	uint64_t seq = share->share.seq;
+	struct slot *slot = slot_at(s, seq);
+	const struct try *try;
+
+	s->now_ms = now_ms;
+	if (seq > s->executed && seq <= s->executed + SLOTS / 2) {
+		if (slot->state != EARLY || slot->seq != seq)
+			slot_take(s, slot, seq, EARLY);
+		keep_early(slot, from, share);
+		return;
+	}
+	if (slot->state != SIGNING || slot->seq != seq)
+		return;
+	try = &slot->tries[share->share.attempt % TRIES];
+	if (try->made && try->attempt >= share->share.attempt)
+		take_share(s, slot, share);
+	else
+		keep_early(slot, from, share);
+	try_all(s, slot);
+}
+
+bool sign_signed_in(struct sign *s, uint64_t seq, const uint8_t sig[64])
 {
 	struct slot *slot = slot_at(s, seq);
 	const struct index_block *b;
@@ -250,36 +223,44 @@ void sign_signed_in(struct sign *s, uint64_t seq, const uint8_t sig[64])
 			slot_take(s, slot, seq, EARLY);
 		slot->has_early_sig = true;
 		memcpy(slot->early_sig, sig, 64);
-		return;
+		return true;
+	}
+	if (frost_public(s->conf.frost) == NULL)
+		return true;
+	slot = slot_find(s, seq);
+	if (slot != NULL && slot->state == SIGNING) {
+		if (frost_verify(frost_public(s->conf.frost)->key, slot->kind, &slot->statement,
+				 sig) != 0)
+			return false;
+		finish(s, slot, sig);
+		return true;
 	}
 	b = index_block(s->conf.index, seq);
-	if (b == NULL || b->has_sig || frost_public(s->conf.frost) == NULL)
-		return;
+	if (b == NULL || b->has_sig)
+		return true;
 	if (frost_verify(frost_public(s->conf.frost)->key, b->trial ? FROST_TRIAL : FROST_BATCH,
 			 &b->statement, sig) != 0)
-		return;
-	slot = slot_find(s, seq);
-	if (slot != NULL && slot->state == SIGNING)
-		finish(s, slot, sig);
-	else
-		s->conf.done(s->conf.arg, seq, b->statement.epoch, sig);
+		return false;
+	s->conf.done(s->conf.arg, seq, b->statement.epoch, sig);
+	return true;
 }
 
 void sign_want_in(struct sign *s, uint8_t from, uint64_t seq)
 {
 	const struct slot *slot = slot_find(s, seq);
 
-	for (int i = 0; slot != NULL && i < slot->n_sets; i++) {
-		if ((slot->sent >> i & 1) != 0)
-			s->conf.send(s->conf.arg, (uint16_t)(1u << (from - 1)), &slot->share[i]);
-	}
+	for (size_t k = 0; slot != NULL && k < TRIES; k++)
+		for (int i = 0; slot->tries[k].made && i < slot->tries[k].n_sets; i++)
+			if ((slot->tries[k].sent >> i & 1) != 0)
+				s->conf.send(s->conf.arg, (uint16_t)(1u << (from - 1)),
+					     &slot->tries[k].share[i]);
 }
 
 /* ---- execution ---- */
 
 static void set_copy(struct set *to, const struct machine_set *from, uint32_t epoch, uint8_t t)
 {
-	to->has_session = false;
+	to->has_session = to->dead = false;
 	to->have = to->refused = 0;
 	to->list.epoch = epoch;
 	to->list.count = t;
@@ -290,113 +271,213 @@ static void set_copy(struct set *to, const struct machine_set *from, uint32_t ep
 	}
 }
 
-static void statement_digest(struct slot *slot)
+static void own_share(struct sign *s, struct slot *slot, struct try *try, int which, int i,
+		      const uint8_t z[32])
 {
-	uint8_t text[AP_STATEMENT_MAX], digest[64];
-	size_t n = slot->kind == FROST_TRIAL ? ap_statement_trial_put(text, &slot->statement)
-					     : ap_statement_batch_put(text, &slot->statement);
+	struct set *set = &try->sets[which];
+	ap_share_body *share = &try->share[which];
 
-	crypto_hash_sha512(digest, text, n);
-	memcpy(slot->digest.octets, digest, sizeof(slot->digest.octets));
+	set->has_session = true;
+	memcpy(set->shares.z[i], z, 32);
+	set->have |= (uint16_t)(1u << i);
+	*share = (ap_share_body){.epoch = slot->statement.epoch,
+				 .seq = slot->seq,
+				 .attempt = try->attempt,
+				 .set = (uint8_t)which,
+				 .replica = s->conf.self,
+				 .statement = slot->digest};
+	memcpy(share->z.octets, z, 32);
+	try->sent |= (uint8_t)(1u << which);
+	s->conf.send(s->conf.arg, PBFT_EVERYONE, share);
 }
 
 /* Signs where this replica is in the set. The nonce is spent whatever comes of it. */
-static void sign_own(struct sign *s, struct slot *slot, int which, const struct machine_set *m)
+static void sign_own(struct sign *s, struct slot *slot, struct try *try, int which,
+		     const struct machine_set *m)
 {
-	struct set *set = &slot->sets[which];
-	int i = member_index(set, s->conf.self);
+	struct set *set = &try->sets[which];
+	int i = member_index(set, s->conf.self), rc;
 	uint8_t z[32];
 
 	if (i < 0)
 		return;
-	if (slot->own < 0)
-		slot->own = which;
+	if (try->own < 0)
+		try->own = which;
 	if (m->boot[i] != frost_boot(s->conf.frost))
 		return; /* an earlier run's: that nonce is gone */
-	if (frost_sign(s->conf.frost, slot->kind, &slot->statement, &set->list, m->boot[i],
-		       m->ctr[i], &set->session, z) == 0) {
-		set->has_session = true;
-		memcpy(set->shares.z[i], z, 32);
-		set->have |= (uint16_t)(1u << i);
-		slot->share[which] = (ap_share_body){.epoch = slot->statement.epoch,
-						     .seq = slot->seq,
-						     .set = (uint8_t)which,
-						     .replica = s->conf.self};
-		memcpy(slot->share[which].z.octets, z, 32);
-		slot->share[which].statement = slot->digest;
-		slot->sent |= (uint8_t)(1u << which);
-		s->conf.send(s->conf.arg, PBFT_EVERYONE, &slot->share[which]);
-	}
+	rc = frost_sign(s->conf.frost, slot->kind, &slot->statement, &set->list, m->boot[i],
+			m->ctr[i], &set->session, z);
+	if (rc == 0)
+		own_share(s, slot, try, which, i, z);
+	else if (rc == FROST_EPOINT)
+		sign_badpoint(s, slot, try, set, set->session.culprit);
 	frost_wipe_behind(s->conf.frost, m->ctr[i]);
 }
 
-static void take_early(struct sign *s, struct slot *slot, uint16_t early,
-		       const ap_share_body shares[])
+/* An attempt is made: this replica's part of it, and what came of the others' before. */
+static void begin_try(struct sign *s, struct slot *slot, uint8_t attempt,
+		      const struct machine_set sets[], size_t n_sets)
 {
-	for (uint8_t id = 1; id <= AP_REPLICAS_MAX; id++) {
-		if ((early >> (id - 1) & 1) != 0)
-			take_share(s, slot, &shares[id - 1]);
-	}
+	struct try *try = &slot->tries[attempt % TRIES];
+
+	try->made = true;
+	try->attempt = attempt;
+	try->n_sets = (uint8_t)n_sets;
+	try->own = -1;
+	try->sent = 0;
+	slot->other_ms = 0;
+	slot->retry_ms = sign_retry_due(s->now_ms, attempt);
+	for (size_t i = 0; i < n_sets; i++)
+		set_copy(&try->sets[i], &sets[i], slot->statement.epoch,
+			 (uint8_t)frost_public(s->conf.frost)->t);
+	for (int i = 0; i < try->n_sets; i++)
+		sign_own(s, slot, try, i, &sets[i]);
+	take_early(s, slot, attempt);
 }
 
-void sign_executed(struct sign *s, const struct machine_result *r, bool urgent, uint64_t now_ms)
+static void slot_begin(struct sign *s, struct slot *slot, bool trial,
+		       const struct ap_statement *statement)
+{
+	slot->kind = trial ? FROST_TRIAL : FROST_BATCH;
+	slot->statement = *statement;
+	evidence_statement(&slot->digest, trial, statement);
+	slot->since_ms = s->now_ms;
+	slot->want_ms = s->now_ms + WANT_FIRST_MS;
+}
+
+/* Entries of this replica that it does not sign with are gone all the same. */
+static void wipe_own(struct sign *s, const struct machine_retry *r)
+{
+	uint32_t t = frost_public(s->conf.frost)->t;
+
+	for (size_t k = 0; k < r->n_sets; k++)
+		for (uint32_t i = 0; i < t; i++)
+			if (r->sets[k].members[i] == s->conf.self &&
+			    r->sets[k].boot[i] == frost_boot(s->conf.frost))
+				frost_wipe_behind(s->conf.frost, r->sets[k].ctr[i] + 1);
+}
+
+static void retried(struct sign *s, const struct machine_retry *r)
+{
+	uint64_t seq = r->statement.seq;
+	struct slot *slot = slot_at(s, seq);
+	uint8_t sig[64];
+	uint32_t epoch;
+
+	/* draft {#retry}: "One that has the group signature sends SIGNED to all others instead" */
+	if (index_signature(s->conf.index, seq, &epoch, sig)) {
+		wipe_own(s, r);
+		s->conf.give(s->conf.arg, PBFT_EVERYONE, seq);
+		return;
+	}
+	if (slot->seq != seq || (slot->state != SIGNING && slot->state != DONE)) {
+		slot_take(s, slot, seq, SIGNING);
+		slot_begin(s, slot, r->trial, &r->statement);
+	}
+	sign_slot_state(s, slot, SIGNING);
+	slot->want_ms = s->now_ms + WANT_FIRST_MS;
+	begin_try(s, slot, r->attempt, r->sets, r->n_sets);
+	try_all(s, slot);
+}
+
+/* The batch itself. */
+static void executed(struct sign *s, const struct machine_result *r, bool urgent)
 {
 	struct slot *slot = slot_at(s, r->seq);
 	bool was_early = slot->state == EARLY && slot->seq == r->seq;
 	const struct index_block *b = index_block(s->conf.index, r->seq);
-	uint16_t early = was_early ? slot->early : 0;
+	uint32_t early = was_early ? slot->early : 0;
 	bool has_sig = was_early && slot->has_early_sig;
 
-	s->executed = r->seq;
-	if (r->sign == MACHINE_SIGN_NOTHING || b == NULL || frost_public(s->conf.frost) == NULL) {
-		slot_state(s, slot, FREE);
+	if (r->sign == MACHINE_SIGN_NOTHING || b == NULL) {
+		sign_slot_state(s, slot, FREE);
 		return;
 	}
 	slot_take(s, slot, r->seq, SIGNING);
-	slot->kind = r->sign == MACHINE_SIGN_TRIAL ? FROST_TRIAL : FROST_BATCH;
-	slot->statement = b->statement;
-	statement_digest(slot);
-	slot->since_ms = now_ms;
-	slot->want_ms = now_ms + WANT_FIRST_MS;
-	slot->lazy_ms = urgent ? 0 : now_ms + LAZY_MS;
-	slot->n_sets = (uint8_t)r->n_sets;
-	for (int i = 0; i < slot->n_sets; i++)
-		set_copy(&slot->sets[i], &r->sets[i], r->epoch,
-			 (uint8_t)frost_public(s->conf.frost)->t);
-	for (int i = 0; i < slot->n_sets; i++)
-		sign_own(s, slot, i, &r->sets[i]);
-	take_early(s, slot, early, slot->early_share);
+	slot->early = early;
+	slot_begin(s, slot, r->sign == MACHINE_SIGN_TRIAL, &b->statement);
+	slot->lazy_ms = urgent ? 0 : s->now_ms + LAZY_MS;
+	if (r->n_sets > 0)
+		begin_try(s, slot, 0, r->sets, r->n_sets);
 	if (has_sig)
 		sign_signed_in(s, r->seq, slot->early_sig);
 	if (slot->state == SIGNING)
-		try_sets(s, slot, now_ms);
+		try_all(s, slot);
+}
+
+void sign_executed(struct sign *s, const struct machine_result *r, bool urgent, uint64_t now_ms)
+{
+	s->now_ms = now_ms;
+	s->executed = r->seq;
+	if (r->signers_changed)
+		sign_say_signers(s);
+	if (frost_public(s->conf.frost) == NULL) {
+		sign_slot_state(s, slot_at(s, r->seq), FREE);
+		return;
+	}
+	/* in the order in which the entries were popped */
+	executed(s, r, urgent);
+	for (size_t i = 0; i < r->n_retries; i++)
+		retried(s, &r->retries[i]);
+}
+
+void sign_resume(struct sign *s, uint64_t now_ms)
+{
+	uint64_t seq;
+
+	s->now_ms = now_ms;
+	s->executed = machine_seq(s->conf.machine);
+	seq = s->executed < MACHINE_PENDING_MAX ? 1 : s->executed - MACHINE_PENDING_MAX + 1;
+	for (; seq <= s->executed; seq++) {
+		const struct machine_pending *it = machine_pending(s->conf.machine, seq);
+		const struct index_block *b = index_block(s->conf.index, seq);
+		struct slot *slot = slot_at(s, seq);
+
+		if (it == NULL || b == NULL || b->has_sig)
+			continue;
+		slot_take(s, slot, seq, SIGNING);
+		slot_begin(s, slot, it->trial, &it->statement);
+		slot->retry_ms = sign_retry_due(now_ms, 0);
+	}
+	sign_say_signers(s);
 }
 
 /* ---- time ---- */
 
-static uint64_t slot_tick(struct sign *s, struct slot *slot, uint64_t now_ms)
+static void slot_due(struct sign *s, struct slot *slot)
 {
-	uint64_t next = UINT64_MAX;
+	uint64_t now_ms = s->now_ms;
 
 	if ((slot->other_ms != 0 && now_ms >= slot->other_ms) ||
 	    (slot->lazy_ms != 0 && now_ms >= slot->lazy_ms)) {
 		slot->lazy_ms = 0;
-		try_sets(s, slot, now_ms);
+		try_all(s, slot);
 	}
-	if (slot->state != SIGNING)
-		return UINT64_MAX;
-	if (slot->want_ms != 0 && now_ms >= slot->want_ms) {
+	if (slot->state == SIGNING && slot->want_ms != 0 && now_ms >= slot->want_ms) {
 		uint64_t age = now_ms - slot->since_ms;
 
 		s->conf.want(s->conf.arg, PBFT_EVERYONE, slot->seq);
 		slot->want_ms = age > WANT_LAST_MS ? 0 : now_ms + age;
 	}
+	if (slot->state == SIGNING && slot->retry_ms != 0 && now_ms >= slot->retry_ms)
+		sign_retry(s, slot);
+}
+
+static uint64_t slot_tick(struct sign *s, struct slot *slot)
+{
+	const uint64_t dues[] = {slot->other_ms, slot->lazy_ms};
+	uint64_t next = UINT64_MAX;
+
+	slot_due(s, slot);
+	if (slot->state != SIGNING)
+		return UINT64_MAX;
 	if (slot->want_ms != 0)
 		next = slot->want_ms;
-	if (slot->other_ms > now_ms && slot->other_ms < next)
-		next = slot->other_ms;
-	if (slot->lazy_ms > now_ms && slot->lazy_ms < next)
-		next = slot->lazy_ms;
+	if (slot->retry_ms != 0 && slot->retry_ms < next)
+		next = slot->retry_ms;
+	for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++)
+		if (dues[i] > s->now_ms && dues[i] < next)
+			next = dues[i];
 	return next;
 }
 
@@ -405,8 +486,9 @@ uint64_t sign_tick(struct sign *s, uint64_t now_ms)
 	const uint8_t *at = s->signing, *end = s->signing + SLOTS;
 	uint64_t next = UINT64_MAX;
 
+	s->now_ms = now_ms;
 	for (; (at = memchr(at, 1, (size_t)(end - at))) != NULL; at++) {
-		uint64_t due = slot_tick(s, &s->slots[at - s->signing], now_ms);
+		uint64_t due = slot_tick(s, &s->slots[at - s->signing]);
 
 		next = due < next ? due : next;
 	}

@@ -20,9 +20,13 @@ struct sign;
 struct sign_conf {
 	uint8_t n, self;
 	struct index *index;
+	const struct machine *machine;
 	struct frost *frost;
 	void (*send)(void *arg, uint16_t to, const ap_share_body *); /* signs with the identity key and frames it */
 	void (*want)(void *arg, uint16_t to, uint64_t seq);          /* WANT */
+	void (*give)(void *arg, uint16_t to, uint64_t seq);          /* SIGNED: the index has it */
+	/* Hands in an operation of this replica: RETRY, BLAME, BADPOINT; encoded body of `kind`. */
+	void (*submit)(void *arg, uint8_t kind, const uint8_t *op, size_t len);
 	void (*done)(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[64]); /* verified under the group key */
 	void *arg;
 };
@@ -30,15 +34,17 @@ struct sign_conf {
 int sign_new(struct sign **, const struct sign_conf *);
 void sign_free(struct sign *);
 
-/* After a start: batches up to executed are not signed any more by this run. */
-void sign_resume(struct sign *, uint64_t executed);
-/* Batch executed: result->sign, sets. Signs where this replica is in a set. urgent: a client of this replica waits for the
+/* After a start, at the machine's sequence: what is pending there without a signature is asked for. This run has no
+ * nonces for the attempts that were made. */
+void sign_resume(struct sign *, uint64_t now_ms);
+/* Batch executed: result->sign, sets, retries. Signs where this replica is in a set. urgent: a client of this replica waits for the
  * signature; else adding up the shares gives way for some milliseconds to those for whom one does. */
 void sign_executed(struct sign *, const struct machine_result *, bool urgent, uint64_t now_ms);
-/* A share whose identity signature and fields verify.c accepted; early ones are kept, bounded. */
-void sign_share_in(struct sign *, uint8_t from, const ap_share_body *, uint64_t now_ms);
-/* A signature from a peer, verified here; one for a batch not yet executed is kept, bounded. */
-void sign_signed_in(struct sign *, uint64_t seq, const uint8_t sig[64]);
+/* A share of its sender's; early ones are kept, bounded. Its identity signature is looked at only when it has to be
+ * shown to others. One bad share of a member is looked at; for a while, no other. */
+void sign_share_in(struct sign *, uint8_t from, const ap_share *, uint64_t now_ms);
+/* A signature from a peer, verified here; one for a batch not yet executed is kept, bounded. false: it is bad. */
+bool sign_signed_in(struct sign *, uint64_t seq, const uint8_t sig[64]);
 /* WANT from a peer: send it our share again, if any (the signature itself is run.c's to answer). */
 void sign_want_in(struct sign *, uint8_t from, uint64_t seq);
 /* Nothing to do? Then a check that the next signature needs, done ahead: true if there was one. */

@@ -18,6 +18,9 @@ static bool op_known(uint8_t kind)
 	case AP_OP_read:
 	case AP_OP_nonces:
 	case AP_OP_tick:
+	case AP_OP_retry:
+	case AP_OP_blame:
+	case AP_OP_badpoint:
 	case AP_OP_enckey:
 	case AP_OP_deal:
 	case AP_OP_complaint:

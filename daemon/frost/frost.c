@@ -53,6 +53,8 @@ bool frost_is_locked(const struct frost *f)
 static void slots_wipe(struct frost *f)
 {
 	sodium_memzero(f->slot, sizeof(f->slot));
+	if (f->memory != NULL)
+		memset(f->memory->spent, 0, sizeof(f->memory->spent));
 	f->next = 0;
 }
 
@@ -342,6 +344,8 @@ int frost_sign(struct frost *f, enum frost_kind kind, const struct ap_statement 
 		return rc;
 
 	statement_remember(f->memory, statement, s->digest);
+	FROST_ASSERT(f->memory->spent[ctr % FROST_POOL_MAX] <= ctr || BUG(42));
+	f->memory->spent[ctr % FROST_POOL_MAX] = ctr + 1;
 	nonce = slot_at(f, ctr)->nonce;
 	if (!BUG(42))
 		sodium_memzero(slot_at(f, ctr), sizeof(struct frost_slot));

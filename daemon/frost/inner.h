@@ -7,6 +7,14 @@
 
 #include "daemon/frost/frost.h"
 
+/* A nonce that signs twice gives the key share away: nothing goes on behind such a mistake of ours. Never
+ * compiled out. */
+#define FROST_ASSERT(condition)                                                                    \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			__builtin_trap();                                                          \
+	} while (0)
+
 #define FROST_SETS    64   /* signer sets whose lambda is remembered */
 #define FROST_CHECKED 4096 /* points D that are known to be good: 12 peers of 256 */
 
@@ -39,6 +47,9 @@ struct frost_memory {
 	struct frost_signed window[FROST_WINDOW]; /* at seq mod FROST_WINDOW */
 	struct frost_set set[FROST_SETS];
 	uint8_t checked[FROST_CHECKED][32];
+	/* Of this run: the highest counter signed with, plus one, in each place of the pool. Counters
+	 * only rise there, so one that is below was signed with before. */
+	uint64_t spent[FROST_POOL_MAX];
 };
 
 /* In memory of secret.h. In a forked child all of it is zero, so `ready` is false there. */

@@ -26,10 +26,16 @@ enum {
 	MACHINE_SNAPSHOT_NUMBERS = AP_REPLICAS_MAX * 8 * (2 + MACHINE_NUMBERS_WORDS),
 	MACHINE_SNAPSHOT_POOLS =
 		AP_REPLICAS_MAX * (8 + 8 + 2 + MACHINE_POOL_MAX * AP_MAX_commitment),
+	MACHINE_SNAPSHOT_SIGNERS = AP_REPLICAS_MAX * (1 + 8 + 8 + 1 + 8 * AP_REPLICAS_MAX),
+	MACHINE_SNAPSHOT_PENDING =
+		2 + MACHINE_PENDING_MAX *
+			    (8 + 1 + 8 + 4 + 32 + 32 + 1 + 1 + 2 +
+			     MACHINE_ATTEMPTS_MAX * (1 + MACHINE_SETS_MAX * (2 + 32))),
 	MACHINE_SNAPSHOT_KEPT = 2 + MACHINE_BUCKETS * (8 + 4 * AP_REPLICAS_MAX),
 	MACHINE_SNAPSHOT_MAX = MACHINE_SNAPSHOT_CONF + MACHINE_SNAPSHOT_CLOCK +
 			       MACHINE_SNAPSHOT_KEY + MACHINE_SNAPSHOT_NUMBERS +
-			       MACHINE_SNAPSHOT_POOLS + MACHINE_SNAPSHOT_KEPT + AP_MAX_frontier,
+			       MACHINE_SNAPSHOT_POOLS + MACHINE_SNAPSHOT_SIGNERS +
+			       MACHINE_SNAPSHOT_PENDING + MACHINE_SNAPSHOT_KEPT + AP_MAX_frontier,
 	MACHINE_SCRATCH =
 		MACHINE_SNAPSHOT_MAX > MACHINE_CHUNK_MAX ? MACHINE_SNAPSHOT_MAX : MACHINE_CHUNK_MAX,
 };
@@ -42,6 +48,8 @@ struct machine_state {
 	struct machine_key key;
 	struct machine_numbers numbers[AP_REPLICAS_MAX];
 	struct machine_nonces pools[AP_REPLICAS_MAX];
+	struct machine_signer signers[AP_REPLICAS_MAX];
+	struct machine_pendings pendings;
 	struct machine_retain retain;
 	struct ap_frontier history; /* one leaf per batch */
 };
@@ -84,11 +92,22 @@ void machine_answer_final(struct machine *m, struct machine_run *run,
 void machine_answer_bare(struct machine *m, struct machine_run *run, const uint8_t id[AP_ID_LEN],
 			 const ap_nonce *nonce);
 
+/* snapshot_signing.c: what the state has on signing, but for the pools. */
+void machine_signing_put(struct ap_writer *w, const struct machine *m);
+/* state->seq and the epoch are there already; the reader fails on what no log leads to. */
+void machine_signing_get(struct ap_reader *r, struct machine *m);
+
+/* Members that are left out of signer sets: bit id - 1. */
+uint16_t machine_left_out(const struct machine *m);
+
 /* The operations. Bodies that do not decode have no effect, but for an entry of those that are
  * answered. */
 void machine_op_request(struct machine *m, struct machine_run *run, ap_bytes body);
 void machine_op_read(struct machine *m, struct machine_run *run, ap_bytes body);
 void machine_op_nonces(struct machine *m, struct machine_run *run, ap_bytes body);
+void machine_op_retry(struct machine *m, struct machine_run *run, ap_bytes body);
+void machine_op_blame(struct machine *m, struct machine_run *run, ap_bytes body);
+void machine_op_badpoint(struct machine *m, struct machine_run *run, ap_bytes body);
 void machine_op_enckey(struct machine *m, struct machine_run *run, ap_bytes body);
 void machine_op_deal(struct machine *m, struct machine_run *run, ap_bytes body);
 void machine_op_complaint(struct machine *m, struct machine_run *run, ap_bytes body);

@@ -213,6 +213,15 @@ static void execute_op(struct machine *m, struct machine_run *run, const ap_op *
 	case AP_OP_deal:
 		machine_op_deal(m, run, op->body);
 		break;
+	case AP_OP_retry:
+		machine_op_retry(m, run, op->body);
+		break;
+	case AP_OP_blame:
+		machine_op_blame(m, run, op->body);
+		break;
+	case AP_OP_badpoint:
+		machine_op_badpoint(m, run, op->body);
+		break;
 	case AP_OP_complaint:
 		machine_op_complaint(m, run, op->body);
 		break;
@@ -270,6 +279,8 @@ static void begin(struct machine *m, struct machine_run *run)
 	result->n_sets = 0;
 	result->key_changed = false;
 	result->pools_changed = false;
+	result->n_retries = 0;
+	result->signers_changed = machine_signers_advance(state->signers, m->conf.n, state->seq);
 	result->values_len = 0;
 	ap_writer_init(&run->chunk, m->scratch, MACHINE_CHUNK_MAX);
 }
@@ -303,7 +314,60 @@ static bool is_trial_due(const struct machine *m)
 	return true;
 }
 
-/* Step 4. */
+/* What the group is to sign is pending; and what was pending for a whole window is given up. */
+static void make_pending(struct machine *m, const struct machine_result *result)
+{
+	struct machine_state *state = &m->state;
+	struct ap_statement s = {.epoch = state->key.epoch,
+				 .seq = state->seq,
+				 .time_ms = state->time_ms,
+				 .count = result->n_leaves};
+
+	memcpy(s.root, result->root, sizeof(s.root));
+	memcpy(s.running, state->running, sizeof(s.running));
+	if (result->sign == MACHINE_SIGN_TRIAL)
+		memcpy(s.genesis, m->conf.genesis, sizeof(s.genesis));
+	machine_pending_add(&state->pendings, state->seq,
+			    result->sign == MACHINE_SIGN_NOTHING ? NULL : &s,
+			    result->sign == MACHINE_SIGN_TRIAL);
+}
+
+/* The sets of the attempt that is due at a batch; 0: there are none. */
+static size_t take_sets(struct machine *m, struct machine_pending *it,
+			struct machine_set sets[MACHINE_SETS_MAX])
+{
+	return machine_pending_take(&m->state.pendings, it, m->funcs.sha256, m->conf.n,
+				    m->state.pools, machine_left_out(m), sets);
+}
+
+/* draft {#retry}: "its own attempt 0 is made; then attempts that are due, the newest batch first,
+ * at most 32" */
+static void make_attempts(struct machine *m, struct machine_result *result)
+{
+	struct machine_pendings *p = &m->state.pendings;
+	uint64_t seq = m->state.seq;
+
+	if (result->sign != MACHINE_SIGN_NOTHING)
+		result->n_sets = take_sets(m, machine_pending_find(p, seq), result->sets);
+	for (size_t i = 1; p->n_due > 0 && i < MACHINE_PENDING_MAX && i < seq; i++) {
+		struct machine_pending *it = machine_pending_find(p, seq - i);
+		struct machine_retry *retry = &result->retries[result->n_retries];
+
+		if (it == NULL || !it->due)
+			continue;
+		retry->attempt = it->made;
+		retry->n_sets = take_sets(m, it, retry->sets);
+		if (retry->n_sets == 0)
+			return; /* nor is there a set for those behind it */
+		retry->statement = it->statement;
+		retry->trial = it->trial;
+		if (++result->n_retries == MACHINE_RETRIES_MAX)
+			return;
+	}
+}
+
+/* Step 4. draft {#sets}: "Batches without leaves are not signed: refilling a pool must not drain
+ * it" */
 static void conclude(struct machine *m, struct machine_result *result)
 {
 	struct machine_state *state = &m->state;
@@ -320,11 +384,8 @@ static void conclude(struct machine *m, struct machine_result *result)
 		result->key_changed = true;
 	}
 	result->epoch = state->key.epoch;
-	/* draft {#sets}: "Batches without leaves are not signed: refilling a pool must not drain
-	 * it" */
-	if (result->sign != MACHINE_SIGN_NOTHING)
-		result->n_sets = machine_sets_take(m->funcs.sha256, m->conf.n, state->pools,
-						   state->key.epoch, state->seq, 0, result->sets);
+	make_pending(m, result);
+	make_attempts(m, result);
 }
 
 void machine_apply(struct machine *m, const struct machine_batch *batch,
@@ -356,7 +417,7 @@ size_t machine_next_sets(const struct machine *m, struct machine_set sets[MACHIN
 	size_t n;
 
 	for (uint8_t i = 0; i < m->conf.n; i++)
-		left[i] = m->state.pools[i].left;
+		left[i] = (machine_left_out(m) >> i & 1) != 0 ? 0 : m->state.pools[i].left;
 	n = machine_sets_choose(m->funcs.sha256, m->conf.n, left, m->state.key.epoch,
 				m->state.seq + 1, 0, members);
 	for (size_t i = 0; i < n; i++) {
@@ -384,6 +445,27 @@ void machine_pool(const struct machine *m, uint8_t id, struct machine_pool_info 
 	info->boot = pool->boot;
 	info->next = pool->next;
 	info->left = pool->left;
+}
+
+const struct machine_signer *machine_signer(const struct machine *m, uint8_t id)
+{
+	ASSERT(id >= 1 && id <= m->conf.n);
+	return &m->state.signers[id - 1];
+}
+
+uint16_t machine_left_out(const struct machine *m)
+{
+	uint16_t out = 0;
+
+	for (uint8_t i = 0; i < m->conf.n; i++)
+		if (machine_signers_is_out(&m->state.signers[i]))
+			out |= (uint16_t)(1U << i);
+	return out;
+}
+
+const struct machine_pending *machine_pending(const struct machine *m, uint64_t seq)
+{
+	return machine_pending_peek(&m->state.pendings, seq);
 }
 
 uint64_t machine_seq(const struct machine *m)

@@ -16,7 +16,9 @@
 #include <stdint.h>
 
 #include "daemon/machine/nonces.h"
+#include "daemon/machine/pending.h"
 #include "daemon/machine/retain.h"
+#include "daemon/machine/signers.h"
 #include "daemon/machine/store.h"
 #include "libproto/codec.h"
 #include "libproto/limits.h"
@@ -24,6 +26,7 @@
 
 enum {
 	MACHINE_BUNDLES_MAX = 64, /* bundles of one batch; further ones do not execute */
+	MACHINE_RETRIES_MAX = 32, /* attempts that one batch makes at earlier ones */
 };
 
 /* Network parameters, from the network file. draft {#network-file} */
@@ -32,6 +35,19 @@ struct machine_conf {
 	uint8_t genesis[32];
 	uint64_t retention_s, horizon_s; /* together at most MACHINE_SPAN_MAX_S */
 	uint64_t capacity; /* instances, n to n * (2^32 - 1); each relay fills one n-th */
+};
+
+struct machine_key;
+
+/* What a share is to fit with. draft {#blame} */
+struct machine_case {
+	uint8_t n;
+	const uint8_t *genesis; /* 32 octets */
+	const struct machine_key *key;
+	bool trial;
+	const struct ap_statement *statement;
+	uint16_t members; /* of the set: bit id - 1; t of them, and as many */
+	const ap_commitment *pairs;
 };
 
 /* Pure functions of others. The verdicts must be the same on every replica. */
@@ -47,6 +63,9 @@ struct machine_funcs {
 			       const ap_complaint *complaint);
 	/* Group key and verification shares from all n dealings. 0: good. */
 	int (*keys)(void *ctx, uint8_t n, const ap_deal deals[], uint8_t pk[32], uint8_t y[][32]);
+	/* 0: proven bad: its sender has signed the share, over that statement, and it is not good. */
+	int (*blame_check)(void *ctx, const struct machine_case *about,
+			   const ap_share_body *share, const uint8_t sig[64]);
 	/* sid of an attempt. draft {#keygen} */
 	void (*sid)(void *ctx, const uint8_t genesis[32], uint32_t epoch, uint8_t n,
 		    uint32_t attempt, uint8_t sid[32]);
@@ -113,6 +132,15 @@ enum machine_sign {
 	MACHINE_SIGN_TRIAL,
 };
 
+/* A new attempt at an earlier batch. */
+struct machine_retry {
+	struct ap_statement statement; /* of that batch: its seq, its epoch */
+	bool trial;
+	uint8_t attempt; /* 0: it has waited for nonces until now */
+	size_t n_sets;
+	struct machine_set sets[MACHINE_SETS_MAX];
+};
+
 /* Only what machine_apply() sets is valid; arrays up to their counts. */
 struct machine_result {
 	uint64_t seq, time_ms; /* T(seq) */
@@ -125,12 +153,17 @@ struct machine_result {
 	uint16_t n_leaves;
 	uint8_t nodes[2 * AP_BATCH_REQUESTS_MAX][32];
 	uint8_t root[32]; /* zero without leaves */
-	/* What the group signs, and who. No set with something to sign: too few nonces, it stays
-	 * unsigned until somebody asks again. */
+	/* What the group signs, and who. No set with something to sign: too few nonces, the attempt
+	 * is made as soon as there are enough. */
 	enum machine_sign sign;
 	uint32_t epoch;
 	size_t n_sets;
 	struct machine_set sets[MACHINE_SETS_MAX]; /* attempt 0 */
+	/* Attempts at earlier batches, the newest first. Their entries were popped in this order,
+	 * behind those of `sets`. */
+	size_t n_retries;
+	struct machine_retry retries[MACHINE_RETRIES_MAX];
+	bool signers_changed; /* somebody is left out, or back: look at machine_signer() */
 	bool key_changed;			   /* machine_key() moved on */
 	bool pools_changed;			   /* NONCES took effect: look at machine_pool() */
 	/* Values of stored outcomes, copied here. */
@@ -174,6 +207,13 @@ struct machine_pool_info {
 	uint32_t left; /* entries held */
 };
 void machine_pool(const struct machine *m, uint8_t id, struct machine_pool_info *info);
+/* What is held against member id. */
+const struct machine_signer *machine_signer(const struct machine *m, uint8_t id);
+/* What was to be signed at batch seq; NULL: nothing, or it is given up. */
+const struct machine_pending *machine_pending(const struct machine *m, uint64_t seq);
+/* Would this operation of member `sender`, executed now, name the member that it is about? */
+bool machine_blame_holds(const struct machine *m, uint8_t sender, const ap_blame *op);
+bool machine_badpoint_holds(const struct machine *m, uint8_t sender, const ap_badpoint *op);
 /* Who signs if the next batch has leaves, as it stands now, and with which entries; nothing is taken. Returns the number
  * of sets. */
 size_t machine_next_sets(const struct machine *m, struct machine_set sets[MACHINE_SETS_MAX]);

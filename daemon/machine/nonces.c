@@ -166,7 +166,7 @@ size_t machine_sets_choose(ap_sha256_fn *sha256, uint8_t n, const uint32_t left[
 }
 
 size_t machine_sets_take(ap_sha256_fn *sha256, uint8_t n, struct machine_nonces pools[],
-			 uint32_t epoch, uint64_t seq, uint8_t attempt,
+			 uint16_t out, uint32_t epoch, uint64_t seq, uint8_t attempt,
 			 struct machine_set sets[MACHINE_SETS_MAX])
 {
 	uint8_t chosen[MACHINE_SETS_MAX][AP_THRESHOLD_MAX];
@@ -174,7 +174,7 @@ size_t machine_sets_take(ap_sha256_fn *sha256, uint8_t n, struct machine_nonces 
 	size_t n_sets, t = (size_t)(n - 1) / 3 + 1;
 
 	for (size_t i = 0; i < n; i++)
-		left[i] = pools[i].left;
+		left[i] = (out >> i & 1) != 0 ? 0 : pools[i].left;
 	n_sets = machine_sets_choose(sha256, n, left, epoch, seq, attempt, chosen);
 	for (size_t s = 0; s < n_sets; s++)
 		for (size_t i = 0; i < t; i++) {

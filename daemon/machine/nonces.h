@@ -6,8 +6,8 @@
  *
  * draft {#sets}: the signer sets of batch s
  *
- *   Eligible are the members with an entry in their pool, e_0 < e_1 < ... < e_(m-1) by identifier.
- *   Below the threshold t there is no set, and the batch stays unsigned until it is asked for.
+ *   Eligible are the members with an entry in their pool that are not left out, e_0 < e_1 < ... <
+ *   e_(m-1) by identifier. Below the threshold t there is no set: the attempt waits.
  *   If n = 4 and m = 4: x = (s + attempt) mod 3; the sets are {e_0, e_(1+x)} and the other two.
  *   Else, with h = SHA-256(T("agree1-sets") ‖ u32 epoch ‖ u64 s ‖ u8 attempt), the order is
  * shuffled: for i = m-1 down to 1, e_i changes places with e_j, j = (256 h[2(m-1-i)] +
@@ -59,9 +59,10 @@ size_t machine_sets_choose(ap_sha256_fn *sha256, uint8_t n, const uint32_t left[
 			   uint64_t seq, uint8_t attempt,
 			   uint8_t sets[MACHINE_SETS_MAX][AP_THRESHOLD_MAX]);
 
-/* The same, and takes their entries out of the n pools. */
+/* The same, and takes their entries out of the n pools. out: bit id - 1 of those that are left out.
+ */
 size_t machine_sets_take(ap_sha256_fn *sha256, uint8_t n, struct machine_nonces pools[],
-			 uint32_t epoch, uint64_t seq, uint8_t attempt,
+			 uint16_t out, uint32_t epoch, uint64_t seq, uint8_t attempt,
 			 struct machine_set sets[MACHINE_SETS_MAX]);
 
 #endif

@@ -4,12 +4,15 @@
  *   configuration  u8 version, u8 n, genesis id, u64 retention, u64 horizon, u64 capacity
  *   clock          u64 sequence, u64 T, u64 F, running hash
  *   key            u8 phase, u32 epoch, u32 attempt, u8 culprit, sid, u16 each: who has sent
- * ENCKEY, DEAL, READY (bit id - 1); for each of those: key, then for each: DEAL as encoded; hash of
- * the dealings, group key, n verification shares (zero if not known yet) numbers        for each
- * relay: u64 start, u64 counter, 4 times u64: which were executed pools          for each member:
- * u64 boot, u64 next, u16 count and that many commitments kept           u16 count of buckets that
- * are not empty, and for each, ascending: u64 number, and n times u32 history        u64 batches,
- * and the peaks of their tree
+ *                  ENCKEY, DEAL, READY (bit id - 1); for each of those: key, then for each: DEAL as
+ *                  encoded; hash of the dealings, group key, n verification shares (zero if not
+ *                  known yet)
+ *   numbers        for each relay: u64 start, u64 counter, 4 times u64: which were executed
+ *   pools          for each member: u64 boot, u64 next, u16 count and that many commitments
+ *   signing        snapshot_signing.c
+ *   kept           u16 count of buckets that are not empty, and for each, ascending: u64 number,
+ *                  and n times u32
+ *   history        u64 batches, and the peaks of their tree
  *
  * One state has one encoding: machine_restore() encodes what it has decoded and compares.
  */
@@ -308,6 +311,7 @@ static void state_put(struct ap_writer *w, const struct machine *m)
 		numbers_put(w, &state->numbers[i]);
 	for (size_t i = 0; i < m->conf.n; i++)
 		pool_put(w, &state->pools[i]);
+	machine_signing_put(w, m);
 	kept_put(w, &state->retain, m->conf.n);
 	ap_frontier_put(w, &state->history);
 }
@@ -323,6 +327,7 @@ static void state_get(struct ap_reader *r, struct machine *m)
 		numbers_get(r, &state->numbers[i]);
 	for (size_t i = 0; i < m->conf.n; i++)
 		pool_get(r, &state->pools[i]);
+	machine_signing_get(r, m);
 	kept_get(r, &state->retain, m->conf.n);
 	r->field = "history";
 	ap_frontier_get(r, &state->history);

@@ -62,7 +62,7 @@ def frames():
 
 def operations():
     """(name, kind and body), one of each kind: out of the vectors' batches."""
-    names = {1: "request", 2: "read", 3: "nonces", 4: "tick", 16: "enckey", 17: "deal",
+    names = {1: "request", 2: "read", 3: "nonces", 4: "tick", 8: "retry", 9: "blame", 10: "badpoint", 16: "enckey", 17: "deal",
              18: "complaint", 19: "ready"}
     found = {}
     for batch in of_type(vectors("network"), "batch"):

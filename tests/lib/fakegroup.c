@@ -64,6 +64,15 @@ static int keys(void *ctx, uint8_t n, const ap_deal deals[], uint8_t pk[32], uin
 	return is_zero_sum(n, deals);
 }
 
+static int blame_check(void *ctx, const struct machine_case *about, const ap_share_body *share,
+		       const uint8_t sig[64])
+{
+	(void)ctx;
+	(void)about;
+	(void)share;
+	return sig[0] != FAKEGROUP_GUILTY;
+}
+
 static void sid(void *ctx, const uint8_t genesis[32], uint32_t epoch, uint8_t n, uint32_t attempt,
 		uint8_t out[32])
 {
@@ -80,6 +89,7 @@ const struct machine_funcs fakegroup_funcs = {
 	.point_check = point_check,
 	.complaint_check = complaint_check,
 	.keys = keys,
+	.blame_check = blame_check,
 	.sid = sid,
 };
 

@@ -10,7 +10,8 @@
 enum {
 	FAKEGROUP_BAD =
 		0xbd, /* first octet of a point: not valid; of a DEAL's proof_mu: proof fails */
-	FAKEGROUP_GUILTY = 0x61, /* first octet of a COMPLAINT's w: it holds */
+	FAKEGROUP_GUILTY = 0x61, /* first octet of a COMPLAINT's w: it holds; of a share's signature: it
+				    is its sender's, and the share is bad */
 	FAKEGROUP_ZERO = 0x00,	 /* first octet of all phi[0]: the dealings add up to no key */
 };
 

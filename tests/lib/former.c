@@ -72,6 +72,13 @@ static void on_want(void *arg, uint16_t to, uint64_t seq)
 	(void)seq;
 }
 
+static void on_give(void *arg, uint16_t to, uint64_t seq)
+{
+	(void)arg;
+	(void)to;
+	(void)seq;
+}
+
 static void on_done(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[64])
 {
 	struct former_member *m = arg;
@@ -87,7 +94,8 @@ static void deliver(struct former *f)
 		struct former_member *m = &f->member[f->shares[i].to - 1];
 
 		if (m->up)
-			sign_share_in(m->sign, f->shares[i].from, &f->shares[i].share, f->now_ms);
+			sign_share_in(m->sign, f->shares[i].from,
+				      &(ap_share){.share = f->shares[i].share}, f->now_ms);
 	}
 	f->n_shares = 0;
 	f->now_ms += 10;
@@ -215,8 +223,14 @@ int former_start(struct former *f, uint8_t id)
 				 .dir = m->dir,
 				 .submit = on_submit,
 				 .arg = m};
-	struct sign_conf sc = {
-		.n = f->n, .self = id, .send = on_send, .want = on_want, .done = on_done, .arg = m};
+	struct sign_conf sc = {.n = f->n,
+			       .self = id,
+			       .send = on_send,
+			       .want = on_want,
+			       .give = on_give,
+			       .submit = on_submit,
+			       .done = on_done,
+			       .arg = m};
 
 	m->up = true;
 	m->status = 0;
@@ -230,8 +244,9 @@ int former_start(struct former *f, uint8_t id)
 		execute_next(m);
 	keygen_boot(m->keygen, ++m->boot);
 	sc.index = m->index;
+	sc.machine = m->machine;
 	assert_int_equal(sign_new(&m->sign, &sc), 0);
-	sign_resume(m->sign, f->head);
+	sign_resume(m->sign, f->now_ms);
 	step(m);
 	return m->status;
 }

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 
+#include "daemon/evidence.h"
+#include "daemon/verify.h"
 #include "libproto/crypto.h"
 #include "libproto/digest.h"
 #include "tests/lib/fakegroup.h"
@@ -14,6 +17,7 @@
 
 static const uint8_t genesis[32] = "signers";
 static struct frost_key group_keys[AP_REPLICAS_MAX];
+static uint8_t identity_keys[AP_REPLICAS_MAX][32], identity_secrets[AP_REPLICAS_MAX][64];
 
 /* ---- mail ---- */
 
@@ -38,10 +42,19 @@ static void post_all(struct signer *m, uint16_t to, struct mail *mail)
 	}
 }
 
+void signers_sign(struct signers *s, struct mail *mail)
+{
+	(void)s;
+	sign_share(identity_secrets[mail->from - 1], genesis, &mail->share.share,
+		   mail->share.sig.octets);
+}
+
 static void on_send(void *arg, uint16_t to, const ap_share_body *share)
 {
-	struct mail mail = {.kind = MAIL_SHARE, .seq = share->seq, .share = *share};
+	const struct signer *m = arg;
+	struct mail mail = {.kind = MAIL_SHARE, .seq = share->seq, .share = {.share = *share}};
 
+	sign_share(identity_secrets[m->id - 1], genesis, share, mail.share.sig.octets);
 	post_all(arg, to, &mail);
 }
 
@@ -62,14 +75,41 @@ static void on_done(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[6
 	assert_true(index_signed(m->index, seq, sig));
 }
 
-static void want_in(struct signer *m, const struct mail *mail)
+static void give(struct signer *m, uint16_t to, uint64_t seq)
 {
-	struct mail answer = {
-		.kind = MAIL_SIGNED, .from = m->id, .to = mail->from, .seq = mail->seq};
+	struct mail mail = {.kind = MAIL_SIGNED, .seq = seq};
 	uint32_t epoch;
 
-	if (index_signature(m->index, mail->seq, &epoch, answer.sig))
-		post(m->all, &answer);
+	assert_true(index_signature(m->index, seq, &epoch, mail.sig));
+	post_all(m, to, &mail);
+}
+
+static void on_give(void *arg, uint16_t to, uint64_t seq)
+{
+	give(arg, to, seq);
+}
+
+static void on_submit(void *arg, uint8_t kind, const uint8_t *op, size_t len)
+{
+	struct signer *m = arg;
+
+	assert_in_range(m->n_own, 0, sizeof(m->own) / sizeof(m->own[0]) - 1);
+	assert_in_range(len, 0, sizeof(m->own[0].octets));
+	m->own[m->n_own].kind = kind;
+	m->own[m->n_own].len = len;
+	memcpy(m->own[m->n_own++].octets, op, len);
+	m->retries += kind == AP_OP_retry;
+	m->blames += kind == AP_OP_blame;
+	m->badpoints += kind == AP_OP_badpoint;
+}
+
+static void want_in(struct signer *m, const struct mail *mail)
+{
+	uint8_t sig[64];
+	uint32_t epoch;
+
+	if (index_signature(m->index, mail->seq, &epoch, sig))
+		give(m, (uint16_t)(1u << (mail->from - 1)), mail->seq);
 	else
 		sign_want_in(m->sign, mail->from, mail->seq);
 }
@@ -102,24 +142,51 @@ void signers_pass(struct signers *s, uint64_t ms)
 
 /* ---- log ---- */
 
-static void op_add(struct signers *s, uint64_t seq, uint8_t relay, const struct ap_operation *op)
+static void octets_add(struct signers *s, uint64_t seq, uint8_t relay, uint8_t kind, ap_bytes body)
 {
-	static uint8_t body[1 << 14];
-	ap_op whole = {.kind = op->kind};
+	ap_op whole = {.kind = kind, .body = {body.data, body.len}};
 	uint8_t **ops = &s->log[seq].ops[relay - 1];
 	size_t *len = &s->log[seq].len[relay - 1];
 	struct ap_writer w;
 
-	ap_writer_init(&w, body, sizeof(body));
-	ap_operation_put(&w, op);
-	assert_null(w.bad);
-	whole.body = ap_writer_bytes(&w);
 	*ops = realloc(*ops, *len + 3 + whole.body.len);
 	assert_non_null(*ops);
 	ap_writer_init(&w, *ops + *len, 3 + whole.body.len);
 	ap_op_put(&w, &whole);
 	assert_null(w.bad);
 	*len += ap_writer_len(&w);
+}
+
+static void op_add(struct signers *s, uint64_t seq, uint8_t relay, const struct ap_operation *op)
+{
+	static uint8_t body[1 << 14];
+	struct ap_writer w;
+
+	ap_writer_init(&w, body, sizeof(body));
+	ap_operation_put(&w, op);
+	assert_null(w.bad);
+	octets_add(s, seq, relay, op->kind, ap_writer_bytes(&w));
+}
+
+uint64_t signers_order_own(struct signers *s, uint16_t who)
+{
+	bool any = false;
+
+	for (uint8_t i = 0; i < s->n; i++)
+		any = any || ((who >> i & 1) != 0 && s->member[i].n_own > 0);
+	if (!any)
+		return 0;
+	s->head++;
+	for (uint8_t i = 0; i < s->n; i++) {
+		struct signer *m = &s->member[i];
+
+		for (size_t k = 0; (who >> i & 1) != 0 && k < m->n_own; k++)
+			octets_add(s, s->head, m->id, m->own[k].kind,
+				   (ap_bytes){m->own[k].octets, m->own[k].len});
+		if ((who >> i & 1) != 0)
+			m->n_own = 0;
+	}
+	return s->head;
 }
 
 uint64_t signers_order(struct signers *s, unsigned leaves)
@@ -150,6 +217,8 @@ uint64_t signers_nonces(struct signers *s)
 		for (uint32_t i = 0; i < made.count; i++) {
 			memcpy(op.as_nonces.pairs[i].hiding.octets, made.pair[i].hiding, 32);
 			memcpy(op.as_nonces.pairs[i].binding.octets, made.pair[i].binding, 32);
+			if (s->bad_point_of == id)
+				memset(op.as_nonces.pairs[i].hiding.octets, 0xff - (int)i, 32);
 		}
 		op_add(s, s->head, id, &op);
 	}
@@ -207,6 +276,20 @@ static int keys(void *ctx, uint8_t n, const ap_deal deals[], uint8_t pk[32], uin
 	return 0;
 }
 
+/* fakegroup's own points, which key generation is played with, are none, and begin with 0x11 */
+static int point_check(void *ctx, const uint8_t point[32])
+{
+	(void)ctx;
+	return point[0] == 0x11 || frost_point_is_valid(point) ? 0 : -1;
+}
+
+static int blame_check(void *ctx, const struct machine_case *about, const ap_share_body *share,
+		       const uint8_t sig[64])
+{
+	(void)ctx;
+	return evidence_check((const uint8_t(*)[32])identity_keys, about, share, sig);
+}
+
 static void index_start(struct signer *m)
 {
 	struct index_conf conf = {.dir = m->dir, .horizon_ms = 1000000};
@@ -226,6 +309,8 @@ static void machine_start(struct signer *m, uint8_t n)
 
 	memcpy(conf.genesis, genesis, 32);
 	funcs.keys = keys;
+	funcs.blame_check = blame_check;
+	funcs.point_check = point_check;
 	index_store(m->index, &store);
 	m->memory = malloc(machine_size(&conf));
 	assert_non_null(m->memory);
@@ -237,9 +322,12 @@ static void sign_start(struct signer *m)
 	struct sign_conf conf = {.n = m->all->n,
 				 .self = m->id,
 				 .index = m->index,
+				 .machine = m->machine,
 				 .frost = m->frost,
 				 .send = on_send,
 				 .want = on_want,
+				 .give = on_give,
+				 .submit = on_submit,
 				 .done = on_done,
 				 .arg = m};
 
@@ -283,6 +371,11 @@ struct signers *signers_new(uint8_t n)
 	testkeys(group_keys, n, s->t, 1, 42);
 	memcpy(s->key, group_keys[0].group.key, 32);
 	for (uint8_t i = 0; i < n; i++) {
+		uint8_t seed[32] = {(uint8_t)(i + 1)};
+
+		crypto_sign_seed_keypair(identity_keys[i], identity_secrets[i], seed);
+	}
+	for (uint8_t i = 0; i < n; i++) {
 		struct signer *m = &s->member[i];
 
 		m->all = s;
@@ -297,7 +390,7 @@ struct signers *signers_new(uint8_t n)
 	form(s);
 	for (uint8_t i = 0; i < n; i++) {
 		sign_start(&s->member[i]);
-		sign_resume(s->member[i].sign, s->head);
+		sign_resume(s->member[i].sign, s->now_ms);
 	}
 	return s;
 }
@@ -328,7 +421,7 @@ void signers_restart(struct signers *s, uint8_t id)
 	m->sign = NULL;
 	assert_int_equal(frost_load(m->frost, &group_keys[id - 1], ++m->boot), 0);
 	sign_start(m);
-	sign_resume(m->sign, machine_seq(m->machine));
+	sign_resume(m->sign, s->now_ms);
 }
 
 bool signers_is_signed(struct signers *s, uint8_t id, uint64_t seq)

@@ -16,8 +16,8 @@ struct mail {
 	enum mail_kind kind;
 	uint8_t from, to;
 	uint64_t seq;
-	ap_share_body share;
-	uint8_t sig[64];
+	ap_share share;
+	uint8_t sig[64]; /* SIGNED's */
 };
 
 struct signer {
@@ -34,6 +34,14 @@ struct signer {
 	/* what conf.done told, by sequence */
 	unsigned done[4096];
 	unsigned wants; /* asked */
+	/* operations handed in, to be ordered by signers_order_own() */
+	struct {
+		uint8_t kind;
+		size_t len;
+		uint8_t octets[1024];
+	} own[256];
+	size_t n_own;
+	unsigned retries, blames, badpoints; /* handed in so far */
 };
 
 struct signers {
@@ -50,6 +58,7 @@ struct signers {
 	struct mail queue[1 << 14];
 	size_t n_queue;
 	bool silent[AP_REPLICAS_MAX];			 /* sends nothing */
+	uint8_t bad_point_of; /* whose next NONCES have no good points; 0: nobody's */
 	void (*change)(struct signers *, struct mail *); /* on its way; may be NULL */
 };
 
@@ -59,6 +68,9 @@ void signers_free(struct signers *s);
 
 /* A batch with so many reads (leaves), not yet executed by anybody: its sequence. */
 uint64_t signers_order(struct signers *s, unsigned leaves);
+/* A batch of what the members have handed in (bit id - 1 of who), each in its bundle; not yet executed. What
+ * others have handed in stays. 0: nothing. */
+uint64_t signers_order_own(struct signers *s, uint16_t who);
 /* A batch of NONCES of all members. */
 uint64_t signers_nonces(struct signers *s);
 /* Member id executes up to seq. */
@@ -67,6 +79,8 @@ void signers_execute_all(struct signers *s, uint64_t seq);
 /* Delivers what is queued, and what that gives, to those whose bit is set; the rest of the mail is
  * lost. */
 void signers_deliver(struct signers *s, uint16_t to);
+/* Signs the share again as it is now, with its sender's identity key. */
+void signers_sign(struct signers *s, struct mail *mail);
 /* The clock goes on, and every member's sign_tick() is called; mail is delivered. */
 void signers_pass(struct signers *s, uint64_t ms);
 /* Member's process ends and starts again: nonces are gone, the state is what it was. */

@@ -1,7 +1,7 @@
 /*
- * Replicas that lie. Their own code is the correct one; what it sends is changed on its way out, for
- * each receiver by itself, and signed again with the liar's key. They know each other: what one has
- * told some receivers instead of its batch, the others vote for there.
+ * Replicas that lie. Their own code is the correct one; what it sends is changed on its way out,
+ * for each receiver by itself, and signed again with the liar's key. They know each other: what one
+ * has told some receivers instead of its batch, the others vote for there.
  */
 #include "config.h"
 
@@ -26,6 +26,7 @@ struct byz {
 	struct map other;	      /* (view, seq): digest told to side B; count: the bundle's */
 	struct blob *old[OLD];	      /* frames seen or sent */
 	struct blob *answers[OLD];
+	struct blob *late[SIM_NODES][SIM_NODES]; /* LIE_SLOW: to be sent with the next */
 	uint64_t n_old, n_answers;
 	uint8_t secret[AP_REPLICAS_MAX][64];
 };
@@ -54,6 +55,9 @@ void byz_clear(void)
 		blob_drop(b->old[i]);
 		blob_drop(b->answers[i]);
 	}
+	for (size_t i = 0; i < SIM_NODES; i++)
+		for (size_t j = 0; j < SIM_NODES; j++)
+			blob_drop(b->late[i][j]);
 	map_free(&b->other);
 	free(b);
 }
@@ -161,15 +165,13 @@ static bool other_batch(ap_batch *batch, uint8_t digest[32], bool fewer)
 {
 	static struct pbft_batch refs;
 	static uint8_t octets[COPY_MAX];
-	struct verifier v = {.n = (uint8_t)sim->o.n,
-			     .keys = (const uint8_t(*)[32])sim->keys};
+	struct verifier v = {.n = (uint8_t)sim->o.n, .keys = (const uint8_t(*)[32])sim->keys};
 	struct ap_writer w;
 
 	memcpy(v.genesis, genesis(), 32);
 	ap_writer_init(&w, octets, sizeof(octets));
 	ap_batch_put(&w, batch);
-	if (w.bad != NULL ||
-	    verify_batch_octets(&v, octets, ap_writer_len(&w), &refs) != NULL)
+	if (w.bad != NULL || verify_batch_octets(&v, octets, ap_writer_len(&w), &refs) != NULL)
 		return false;
 	if (fewer && refs.n_bundles > 1)
 		batch->bundles.len -= 4 + refs.bundles[--refs.n_bundles].octets;
@@ -367,6 +369,57 @@ static bool attest_lie(struct rng *r, ap_attest *m)
 	return true;
 }
 
+/* An operation at the end of the bundle. */
+static bool bundle_add(ap_bundle *bundle, const struct ap_operation *it)
+{
+	static uint8_t ops[COPY_MAX], body[1024];
+	struct ap_writer w;
+	ap_op op = {.kind = it->kind};
+
+	if (bundle->ops.len + sizeof(body) + 3 > sizeof(ops))
+		return false;
+	ap_writer_init(&w, body, sizeof(body));
+	ap_operation_put(&w, it);
+	op.body = ap_writer_bytes(&w);
+	memcpy(ops, bundle->ops.data, bundle->ops.len);
+	ap_writer_init(&w, ops + bundle->ops.len, sizeof(ops) - bundle->ops.len);
+	ap_op_put(&w, &op);
+	bundle->ops = (ap_span){ops, bundle->ops.len + ap_writer_len(&w)};
+	return true;
+}
+
+static bool lie_retry(struct rng *r, struct ap_message *m)
+{
+	struct ap_operation op;
+	uint64_t head = oracle_batches(), seq = head - rng_below(r, head < 8 ? head + 1 : 8);
+
+	if (m->code != AP_MESSAGE_bundle || m->as_bundle.ops.len == 0)
+		return false;
+	memset(&op, 0, sizeof(op)); /* of a union the first member alone has an initializer */
+	op.kind = (uint8_t)rng_between(r, AP_OP_retry, AP_OP_badpoint);
+	switch (op.kind) {
+	case AP_OP_retry:
+		op.as_retry.epoch = 1;
+		op.as_retry.seq = seq;
+		op.as_retry.attempt = (uint8_t)rng_between(r, 1, 3);
+		op.as_retry.missing = (uint16_t)rng_next(r);
+		break;
+	case AP_OP_blame:
+		rng_fill(r, &op.as_blame.sig, 64);
+		op.as_blame.share.epoch = 1;
+		op.as_blame.share.seq = seq;
+		op.as_blame.share.replica = (uint8_t)rng_between(r, 1, sim->o.n);
+		op.as_blame.n_pairs = (uint8_t)(options_f(&sim->o) + 1);
+		break;
+	default:
+		op.as_badpoint.epoch = 1;
+		op.as_badpoint.seq = seq;
+		op.as_badpoint.replica = (uint8_t)rng_between(r, 1, sim->o.n);
+		op.as_badpoint.n_pairs = (uint8_t)(options_f(&sim->o) + 1);
+	}
+	return bundle_add(&m->as_bundle, &op);
+}
+
 static bool lie_fetch(struct rng *r, struct ap_message *m)
 {
 	struct map_entry *e;
@@ -418,7 +471,8 @@ static bool lie_bundles(struct rng *r, struct ap_message *m)
 	static uint8_t ops[COPY_MAX];
 	const ap_span *was = &m->as_bundle.ops;
 	struct ap_writer w;
-	ap_op op = {.kind = (uint8_t)(rng_chance(r, 500) ? 1 + rng_below(r, 4) : 16 + rng_below(r, 4))};
+	ap_op op = {.kind = (uint8_t)(rng_chance(r, 500) ? 1 + rng_below(r, 10)
+							 : 16 + rng_below(r, 4))};
 	uint8_t body[64];
 
 	if (m->code != AP_MESSAGE_bundle || was->len + sizeof(body) + 3 > sizeof(ops))
@@ -512,15 +566,35 @@ static struct blob *change(struct node *n, struct blob *b, enum lie lie, lie_fn 
 	return instead(b, &m);
 }
 
+/* Shares and signatures that go now; NULL: none. */
+static struct blob *hold_back(struct node *from, struct node *to, struct blob *b)
+{
+	struct blob **late = &sim->byz->late[from->index][to->index], *was = *late;
+
+	if (is_lying(from, LIE_SLEEP)) {
+		blob_drop(b);
+		return NULL;
+	}
+	if (!is_lying(from, LIE_SLOW))
+		return b;
+	*late = b;
+	return was;
+}
+
 struct blob *byz_frame(struct node *from, struct node *to, struct blob *b)
 {
 	static const struct {
 		enum lie lie;
 		lie_fn *f;
-	} lies[] = {{LIE_VOTES, lie_votes},	  {LIE_SHARES, lie_shares},
-		    {LIE_FETCH, lie_fetch},	  {LIE_STATUS, lie_status},
-		    {LIE_CHECKPOINT, lie_checkpoint}, {LIE_BUNDLES, lie_bundles},
-		    {LIE_MUTATE, lie_mutate},	  {LIE_FORGE, lie_forge}};
+	} lies[] = {{LIE_VOTES, lie_votes},
+		    {LIE_SHARES, lie_shares},
+		    {LIE_FETCH, lie_fetch},
+		    {LIE_STATUS, lie_status},
+		    {LIE_CHECKPOINT, lie_checkpoint},
+		    {LIE_BUNDLES, lie_bundles},
+		    {LIE_MUTATE, lie_mutate},
+		    {LIE_FORGE, lie_forge},
+		    {LIE_RETRY, lie_retry}};
 	struct byz *all = sim->byz;
 	static struct ap_message m;
 
@@ -530,6 +604,10 @@ struct blob *byz_frame(struct node *from, struct node *to, struct blob *b)
 		blob_drop(b);
 		return NULL;
 	}
+	if (b->type == AP_MESSAGE_share || b->type == AP_MESSAGE_signed)
+		b = hold_back(from, to, b);
+	if (b == NULL)
+		return NULL;
 	keep(all->old, &all->n_old, b);
 	/* one story is told to the end */
 	if ((sim->o.lies & LIE_EQUIVOCATE) != 0 &&

@@ -24,6 +24,12 @@ trap 'exit 1' INT TERM HUP
 sweep "primary that does not lie" 6 --seeds 1..1000000
 sweep "any faults" 14 --seeds 1..1000000 --mode full
 sweep "any faults, real cryptography" 5 --seeds 1..1000000 --mode full --crypto real
+# nothing wrong but signers that are silent, slow, bad: no primary is deposed, retries are few
+calm="calm=1 loss_pm=0 dup_pm=0 full_pm=0 form_faults=0 skew_ms=0 disk_more_us=1000 delay_more_us=1000 lies=57408 lie_pm=1000"
+# shellcheck disable=SC2086
+sweep "bad signers, n=4" 4 --seeds 1..1000000 n=4 $calm faulty=8 core=7
+# shellcheck disable=SC2086
+sweep "bad signers, n=7" 4 --seeds 1..1000000 n=7 $calm faulty=72 core=55
 echo "1..$count"
 set -- "$top_srcdir"/tests/scenario/*.txt
 if [ -e "$1" ]; then

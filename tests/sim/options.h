@@ -27,7 +27,10 @@ struct options {
 	LIE(CHECKPOINT, "signs other states")                                                      \
 	LIE(BUNDLES, "signs two bundles under one number, orders garbage")                         \
 	LIE(VIEWS, "asks for views, leaves out what was prepared, proposes something else")        \
-	LIE(GARBAGE, "sends octets that are no messages")
+	LIE(GARBAGE, "sends octets that are no messages")                                          \
+	LIE(SLEEP, "keeps its signature shares back")                                              \
+	LIE(SLOW, "sends a signature share when it has the next one")                              \
+	LIE(RETRY, "asks for signers without need, reports and blames whom it likes")
 
 enum lie {
 #define LIE(name, help) LIE_AT_##name,

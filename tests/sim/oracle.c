@@ -65,6 +65,7 @@ void oracle_clear(void)
 	map_free(&o->bundles);
 	map_free(&o->executed);
 	map_free(&o->nonces);
+	map_free(&o->taken);
 	map_free(&o->finals);
 	free(o->final);
 	model_free(o->model);

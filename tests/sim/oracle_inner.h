@@ -1,4 +1,4 @@
-/* Between oracle.c, oracle_vote.c, oracle_log.c, oracle_model.c, oracle_live.c. */
+/* Between the files of the oracle. */
 #ifndef SIM_ORACLE_INNER_H
 #define SIM_ORACLE_INNER_H
 
@@ -13,6 +13,8 @@ struct truth { /* of a sequence: as executed first by a correct replica */
 	uint64_t view;		  /* it was committed in, or below it */
 	uint16_t leaves;
 	bool has_state;
+	bool can_sign;	  /* a set of correct members, in time, is to sign it */
+	uint8_t attempts; /* made before only signers were at fault; 0: not known yet */
 };
 
 struct seen { /* of a node */
@@ -38,6 +40,7 @@ struct oracle {
 	struct map bundles;  /* (relay, start, counter): digest, of correct relays: S18 */
 	struct map executed; /* (relay, start, counter): S18 */
 	struct map nonces;   /* (replica, boot, counter): S12 */
+	struct map taken;    /* (replica, boot, counter): in a signer set */
 	struct map finals;   /* id: number in final */
 	struct final *final;
 	size_t n_final, size_final;
@@ -64,6 +67,9 @@ void oracle_view_step(const struct node *n, const struct pbft_event *ev, const s
 /* oracle_log.c: S1, S6, S7, S9, S18 */
 void oracle_applied(struct node *n, const struct machine *m, const struct machine_batch *batch,
 		    const struct machine_result *result, bool was_live);
+
+/* oracle_sign.c: S12, L3: the first execution of a batch */
+void oracle_signers(const struct node *n, const struct machine *m, const struct machine_result *r);
 
 /* oracle_model.c: S8 */
 struct model *model_new(void);

@@ -22,25 +22,38 @@ static uint64_t hash_entry(uint64_t h, const struct machine_entry *e)
 }
 
 /* All that follows from a batch, but for what is in its root. */
+static uint64_t hash_set(uint64_t h, const struct machine_set *set)
+{
+	size_t t = (sim->o.n - 1) / 3 + 1;
+
+	h = crypto_hash64(h, set->members, t);
+	h = crypto_hash64(h, set->ctr, t * 8);
+	return crypto_hash64(h, set->hiding, t * 32);
+}
+
 static uint64_t hash_result(const struct machine *m, const struct machine_result *r)
 {
 	const struct machine_key *key = machine_key(m);
-	uint64_t words[6] = {r->n_entries, r->n_leaves, (uint64_t)r->sign, r->n_sets,
-			     machine_floor(m), (uint64_t)key->phase};
+	uint64_t words[6] = {r->n_entries, r->n_leaves,	     (uint64_t)r->sign,
+			     r->n_sets,	   machine_floor(m), (uint64_t)key->phase};
 	uint64_t h = crypto_hash64(1, words, sizeof(words));
 
 	for (size_t i = 0; i < r->n_entries; i++)
 		h = hash_entry(h, &r->entries[i]);
-	for (size_t i = 0; i < r->n_sets; i++) {
-		size_t t = (sim->o.n - 1) / 3 + 1;
+	for (size_t i = 0; i < r->n_sets; i++)
+		h = hash_set(h, &r->sets[i]);
+	for (size_t i = 0; i < r->n_retries; i++) {
+		const struct machine_retry *it = &r->retries[i];
+		uint64_t which[2] = {it->statement.seq, it->attempt};
 
-		h = crypto_hash64(h, r->sets[i].members, t);
-		h = crypto_hash64(h, r->sets[i].ctr, t * 8);
-		h = crypto_hash64(h, r->sets[i].hiding, t * 32);
+		h = crypto_hash64(h, which, sizeof(which));
+		for (size_t k = 0; k < it->n_sets; k++)
+			h = hash_set(h, &it->sets[k]);
 	}
 	for (uint8_t id = 1; id <= sim->o.n; id++) {
 		struct machine_pool_info pool;
 
+		h = crypto_hash64(h, &machine_signer(m, id)->until, 8);
 		machine_pool(m, id, &pool);
 		h = crypto_hash64(h, &pool.boot, 8);
 		h = crypto_hash64(h, &pool.next, 8);
@@ -105,8 +118,8 @@ static void check_bundle(const struct machine_bundle *b, bool executed)
 	if (executed) {
 		map_put(&oracle()->executed, key, &made);
 		if (!made)
-			sim_fail("S18: bundle %u.%llu.%llu executes twice", b->relay,
-				 (ull)b->start, (ull)b->counter);
+			sim_fail("S18: bundle %u.%llu.%llu executes twice", b->relay, (ull)b->start,
+				 (ull)b->counter);
 	}
 	if (b->relay == 0 || b->relay > sim->o.n || !node_is_correct(node_of(b->relay)))
 		return;
@@ -186,5 +199,6 @@ void oracle_applied(struct node *n, const struct machine *m, const struct machin
 		return;
 	}
 	note_first(n, m, batch, r, t);
+	oracle_signers(n, m, r);
 	model_apply(o->model, m, batch, r, was_live);
 }

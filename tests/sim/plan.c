@@ -305,7 +305,7 @@ void plan_draw(struct plan *p, const struct options *o)
 	bool calm;
 
 	rng_init(&d.rng, o->seed, 2);
-	calm = rng_chance(&d.rng, 150);
+	calm = rng_chance(&d.rng, 150) || o->calm != 0;
 	d.often = (unsigned)rng_between(&d.rng, 1, 4);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		if (rng_chance(&d.rng, odds[i]) && !calm && o->heal_ms > 0)

@@ -264,7 +264,7 @@ static void entries_leave_oldest_first_with_number_and_points(void **state)
 	(void)state;
 	fill(4, 3);
 	for (uint64_t ctr = 0; ctr < 3; ctr++) {
-		assert_int_equal(machine_sets_take(ap_sha256, 4, pools, 1, ctr, 0, sets), 2);
+		assert_int_equal(machine_sets_take(ap_sha256, 4, pools, 0, 1, ctr, 0, sets), 2);
 		for (size_t s = 0; s < 2; s++)
 			for (size_t i = 0; i < 2; i++) {
 				uint8_t id = sets[s].members[i];
@@ -277,7 +277,7 @@ static void entries_leave_oldest_first_with_number_and_points(void **state)
 				assert_memory_equal(sets[s].binding[i], &op.pairs[0].binding, 32);
 			}
 	}
-	assert_int_equal(machine_sets_take(ap_sha256, 4, pools, 1, 9, 0, sets), 0);
+	assert_int_equal(machine_sets_take(ap_sha256, 4, pools, 0, 1, 9, 0, sets), 0);
 	assert_int_equal(pools[0].next, 3);
 }
 
@@ -289,7 +289,7 @@ static void nothing_is_taken_below_the_threshold(void **state)
 	fill(4, 2);
 	for (size_t i = 1; i < 4; i++)
 		pools[i].left = 0;
-	assert_int_equal(machine_sets_take(ap_sha256, 4, pools, 1, 1, 0, sets), 0);
+	assert_int_equal(machine_sets_take(ap_sha256, 4, pools, 0, 1, 1, 0, sets), 0);
 	assert_int_equal(pools[0].left, 2);
 }
 
@@ -309,7 +309,7 @@ static void no_entry_is_ever_given_twice(void **state)
 
 		fill(n, 64);
 		for (uint64_t seq = 1; seq < 2000; seq++) {
-			size_t n_sets = machine_sets_take(ap_sha256, n, pools, 1, seq, 0, sets);
+			size_t n_sets = machine_sets_take(ap_sha256, n, pools, 0, 1, seq, 0, sets);
 
 			for (size_t s = 0; s < n_sets; s++)
 				for (size_t i = 0; i < t; i++) {

@@ -203,10 +203,11 @@ static void a_wrong_signature_is_not_taken(void **state)
 	uint8_t sig[64];
 
 	memset(sig, 5, sizeof(sig));
-	sign_signed_in(s->member[0].sign, seq, sig); /* early */
+	assert_true(sign_signed_in(s->member[0].sign, seq, sig)); /* early */
 	signers_execute_all(s, seq);
 	assert_false(signers_is_signed(s, 1, seq));
-	sign_signed_in(s->member[0].sign, seq, sig); /* and late */
+	assert_false(
+		sign_signed_in(s->member[0].sign, seq, sig)); /* and late: that link is closed */
 	assert_false(signers_is_signed(s, 1, seq));
 	sign_signed_in(s->member[0].sign, seq + 1000, sig);
 	sign_signed_in(s->member[0].sign, 0, sig);
@@ -219,12 +220,12 @@ static void what_is_far_ahead_is_not_kept(void **state)
 	struct signers *s = *state;
 	struct sign *sign = s->member[0].sign;
 	uint64_t head = s->head, seq;
-	ap_share_body share = {.epoch = 1, .replica = 2};
+	ap_share share = {.share = {.epoch = 1, .replica = 2}};
 
 	/* one place each, and those of batches under way are not taken */
 	seq = ordered(s, 1);
 	for (uint64_t ahead = 1; ahead < 5000; ahead++) {
-		share.seq = head + ahead;
+		share.share.seq = head + ahead;
 		sign_share_in(sign, 2, &share, s->now_ms);
 	}
 	signers_deliver(s, everyone);
@@ -319,8 +320,8 @@ static void lost_shares_are_asked_for_and_sent_again(void **state)
 	uint64_t seq = ordered(s, 1);
 
 	s->n_queue = 0; /* all lost */
-	assert_int_equal(sign_tick(s->member[0].sign, s->now_ms), s->now_ms + 150);
-	signers_pass(s, 149);
+	assert_int_equal(sign_tick(s->member[0].sign, s->now_ms), s->now_ms + 100);
+	signers_pass(s, 99);
 	assert_int_equal(s->member[0].wants, 0);
 	signers_pass(s, 1);
 	assert_signed_by_all(s, seq);
@@ -381,7 +382,7 @@ static void spoil_shares_of_3(struct signers *s, struct mail *mail)
 {
 	(void)s;
 	if (mail->kind == MAIL_SHARE && mail->from == 3)
-		mail->share.z.octets[0] ^= 1;
+		mail->share.share.z.octets[0] ^= 1;
 }
 
 static void a_bad_share_costs_the_grace_and_no_more(void **state)
@@ -402,7 +403,7 @@ static void spoil_shares_of_3_above_the_order(struct signers *s, struct mail *ma
 {
 	(void)s;
 	if (mail->kind == MAIL_SHARE && mail->from == 3)
-		memset(mail->share.z.octets, 0xff, 32);
+		memset(mail->share.share.z.octets, 0xff, 32);
 }
 
 static void a_share_that_is_no_scalar_too(void **state)
@@ -433,7 +434,7 @@ static void a_good_share_may_follow_a_bad_one(void **state)
 	}
 	for (size_t i = 0; i < s->n_queue; i++) {
 		if (s->silent[s->queue[i].from - 1])
-			s->queue[i].share.set = 7;
+			s->queue[i].share.share.set = 7;
 	}
 	signers_deliver(s, everyone);
 	signers_pass(s, 10);
@@ -449,7 +450,7 @@ static void other_statement(struct signers *s, struct mail *mail)
 {
 	(void)s;
 	if (mail->kind == MAIL_SHARE && mail->from == 2)
-		mail->share.statement.octets[0] ^= 1;
+		mail->share.share.statement.octets[0] ^= 1;
 }
 
 static void a_share_of_another_statement_is_not_combined(void **state)
@@ -474,27 +475,27 @@ static void shares_of_no_set_or_another_epoch_are_dropped(void **state)
 	struct signers *s = *state;
 	uint64_t seq = ordered(s, 1);
 	struct sign *sign = s->member[0].sign;
-	ap_share_body good = {0};
+	ap_share good = {0};
 	uint8_t from = 0;
 
 	for (size_t i = 0; i < s->n_queue; i++) {
-		if (s->queue[i].to == 1 && s->queue[i].share.set == signers_set_of(s, 1)) {
+		if (s->queue[i].to == 1 && s->queue[i].share.share.set == signers_set_of(s, 1)) {
 			good = s->queue[i].share;
 			from = s->queue[i].from;
 		}
 	}
 	assert_true(from != 0);
 	for (int row = 0; row < 5; row++) {
-		ap_share_body share = good;
+		ap_share share = good;
 
-		share.set = (ap_u8)(row == 0   ? 2
-				    : row == 1 ? 1 - good.set
-				    : row == 2 ? 255
-					       : good.set);
+		share.share.set = (ap_u8)(row == 0   ? 2
+					  : row == 1 ? 1 - good.share.set
+					  : row == 2 ? 255
+						     : good.share.set);
 		if (row == 3)
-			share.epoch = 2;
+			share.share.epoch = 2;
 		if (row == 4)
-			share.replica = 1; /* our own place */
+			share.share.replica = 1; /* our own place */
 		sign_share_in(sign, from, &share, s->now_ms);
 		assert_false(signers_is_signed(s, 1, seq));
 	}
@@ -523,7 +524,7 @@ static void nonces_of_an_earlier_run_are_not_signed_with(void **state)
 	}
 }
 
-static void all_restarted_sign_what_comes_next(void **state)
+static void all_restarted_sign_what_they_had_not(void **state)
 {
 	struct signers *s = *state;
 	uint64_t lost = ordered(s, 1), seq;
@@ -535,13 +536,231 @@ static void all_restarted_sign_what_comes_next(void **state)
 	signers_deliver(s, everyone);
 	signers_pass(s, 1000);
 	assert_false(signers_is_signed(s, 1, seq));
-	seq = signers_nonces(s);
-	signers_execute_all(s, seq);
+	signers_execute_all(s, signers_nonces(s));
+	signers_execute_all(s, signers_order_own(s, everyone));
+	signers_deliver(s, everyone);
+	signers_pass(s, 10);
+	assert_signed_by_all(s, seq);
+	assert_signed_by_all(s, lost);
 	seq = ordered(s, 1);
 	signers_deliver(s, everyone);
+	assert_signed_by_all(s, seq);
+}
+
+/* ---- retry ---- */
+
+static void expect_retries(const struct signers *s, unsigned each)
+{
+	for (uint8_t id = 1; id <= s->n; id++)
+		assert_int_equal(s->member[id - 1].retries, each);
+}
+
+static void faults_of_one_ask_nobody_again(void **state)
+{
+	struct signers *s = *state;
+	void (*const changes[])(struct signers *, struct mail *) = {NULL, spoil_shares_of_3,
+								    other_statement};
+
+	for (size_t i = 0; i < 3; i++) {
+		s->change = changes[i];
+		s->silent[3] = i == 0;
+		for (int n = 0; n < 6; n++) {
+			uint64_t seq = ordered(s, 1);
+
+			signers_deliver(s, everyone);
+			signers_pass(s, 400);
+			for (uint8_t id = 1; id <= 4; id++)
+				assert_true(signers_is_signed(s, id, seq));
+		}
+		signers_pass(s, 11000); /* it is forgotten who was bad */
+	}
+	expect_retries(s, 0);
+}
+
+static void lost_shares_end_in_one_retry(void **state)
+{
+	struct signers *s = *state;
+	uint64_t seq = ordered(s, 1);
+
+	for (int n = 0; n < 40; n++) { /* all that is sent gets lost */
+		s->now_ms += 10;
+		for (uint8_t id = 1; id <= 4; id++)
+			sign_tick(s->member[id - 1].sign, s->now_ms);
+		s->n_queue = 0;
+	}
+	expect_retries(s, 1);
+	signers_execute_all(s, signers_order_own(s, 3)); /* f+1 are enough */
+	assert_int_equal(s->member[0].result.n_retries, 1);
+	signers_deliver(s, everyone);
+	signers_pass(s, 5);
+	assert_signed_by_all(s, seq);
+	signers_execute_all(s, signers_order_own(s, everyone)); /* the others' come late */
+	assert_int_equal(s->member[0].result.n_retries, 0);
+	signers_pass(s, 5000);
+	expect_retries(s, 1);
+}
+
+static void who_has_the_signature_gives_it_at_a_retry(void **state)
+{
+	struct signers *s = *state;
+	uint64_t seq = ordered(s, 1);
+	struct machine_pool_info pool;
+
+	signers_deliver(s, 3); /* 1 and 2 hear the others, 3 and 4 nothing */
+	s->silent[0] = s->silent[1] = true;
+	signers_pass(s, 5);
 	assert_true(signers_is_signed(s, 1, seq));
-	assert_false(
-		signers_is_signed(s, 1, lost)); /* that one is for the relay to ask for again */
+	for (int n = 0; n < 40; n++) {
+		s->now_ms += 10;
+		for (uint8_t id = 3; id <= 4; id++)
+			sign_tick(s->member[id - 1].sign, s->now_ms);
+		s->n_queue = 0;
+	}
+	s->silent[0] = s->silent[1] = false;
+	signers_execute_all(s, signers_order_own(s, everyone));
+	assert_int_equal(s->member[0].result.n_retries, 1);
+	for (size_t i = 0; i < s->n_queue; i++) /* it does not sign again */
+		if (s->queue[i].from <= 2)
+			assert_int_equal(s->queue[i].kind, MAIL_SIGNED);
+	signers_deliver(s, everyone);
+	assert_signed_by_all(s, seq);
+	machine_pool(s->member[0].machine, 1, &pool); /* the pair is gone all the same */
+	assert_int_equal(frost_held(s->member[0].frost), pool.left);
+}
+
+static void shares_of_an_attempt_before_it_are_kept(void **state)
+{
+	struct signers *s = *state;
+	uint64_t seq = ordered(s, 1);
+
+	for (int n = 0; n < 40; n++) {
+		s->now_ms += 10;
+		for (uint8_t id = 1; id <= 4; id++)
+			sign_tick(s->member[id - 1].sign, s->now_ms);
+		s->n_queue = 0;
+	}
+	(void)signers_order_own(s, everyone);
+	for (uint8_t id = 1; id <= 3; id++)
+		signers_execute(s, id, s->head);
+	signers_deliver(s, 8); /* member 4 has not executed that */
+	signers_execute(s, 4, s->head);
+	assert_true(signers_is_signed(s, 4, seq));
+}
+
+static void two_silent_of_seven_are_found_out(void **state)
+{
+	struct signers *s = *state;
+	unsigned worst = 0;
+
+	for (int n = 0; n < 2; n++)
+		signers_execute_all(s, signers_nonces(s));
+	s->silent[1] = s->silent[5] = true;
+	for (int n = 0; n < 50; n++) {
+		uint64_t seq = ordered(s, 1), own;
+		unsigned attempts = 0;
+
+		for (;;) {
+			signers_deliver(s, everyone);
+			signers_pass(s, 10);
+			if (signers_is_signed(s, 1, seq))
+				break;
+			signers_pass(s, 4000);
+			own = signers_order_own(s, (uint16_t) ~(1 << 1 | 1 << 5));
+			if (own == 0)
+				break;
+			signers_execute_all(s, own);
+			attempts++;
+		}
+		assert_true(signers_is_signed(s, 1, seq));
+		worst = attempts > worst ? attempts : worst;
+		if (n > 20) {
+			assert_int_equal(attempts, 0);
+			assert_true(
+				machine_signers_is_out(machine_signer(s->member[0].machine, 2)) ||
+				machine_signers_is_out(machine_signer(s->member[0].machine, 6)));
+		}
+	}
+	assert_in_range(worst, 1, 2);
+}
+
+/* ---- blame ---- */
+
+static void a_bad_share_names_its_sender(void **state)
+{
+	struct signers *s = *state;
+	uint64_t seq;
+	unsigned blames = 0;
+
+	for (int n = 0; n < 3; n++) {
+		s->change = spoil_shares_of_3;
+		seq = ordered(s, 1);
+		/* signed as it is sent: see on_send() of signers.c */
+		for (size_t i = 0; i < s->n_queue; i++)
+			if (s->queue[i].from == 3)
+				signers_sign(s, &s->queue[i]);
+		signers_deliver(s, everyone);
+		signers_pass(s, 10);
+		assert_signed_by_all(s, seq);
+	}
+	for (uint8_t id = 1; id <= 4; id++) {
+		assert_in_range(s->member[id - 1].blames, 0, 1);
+		blames += s->member[id - 1].blames;
+	}
+	assert_in_range(blames, 1, 3);
+	signers_execute_all(s, signers_order_own(s, everyone));
+	for (uint8_t id = 1; id <= 4; id++)
+		for (uint8_t of = 1; of <= 4; of++)
+			assert_int_equal(machine_signer(s->member[id - 1].machine, of)->blamed,
+					 of == 3);
+	for (int n = 0; n < 6; n++) { /* the three go on */
+		seq = ordered(s, 1);
+		assert_int_equal(signers_set_of(s, 3), -1);
+		signers_deliver(s, everyone);
+		signers_pass(s, 10);
+		assert_signed_by_all(s, seq);
+	}
+	expect_retries(s, 0);
+}
+
+static void a_bad_share_without_a_good_signature_names_nobody(void **state)
+{
+	struct signers *s = *state;
+
+	s->change = spoil_shares_of_3; /* changed behind its signature */
+	for (int n = 0; n < 6; n++) {
+		uint64_t seq = ordered(s, 1);
+
+		signers_deliver(s, everyone);
+		signers_pass(s, 10);
+		assert_signed_by_all(s, seq);
+	}
+	for (uint8_t id = 1; id <= 4; id++)
+		assert_int_equal(s->member[id - 1].blames, 0);
+}
+
+static void a_bad_point_names_who_ordered_it(void **state)
+{
+	struct signers *s = *state;
+	bool named = false;
+
+	s->bad_point_of = 2;
+	signers_execute_all(s, signers_nonces(s));
+	s->bad_point_of = 0;
+	for (int n = 0; n < 140 && !named; n++) {
+		uint64_t seq = ordered(s, 1);
+
+		signers_deliver(s, everyone);
+		signers_pass(s, 10);
+		for (uint8_t id = 1; id <= 4; id++)
+			named = named || s->member[id - 1].badpoints > 0;
+		for (uint8_t id = 1; id <= 4; id++)
+			if (id != 2)
+				assert_true(signers_is_signed(s, id, seq));
+	}
+	assert_true(named);
+	signers_execute_all(s, signers_order_own(s, (uint16_t)~2));
+	for (uint8_t of = 1; of <= 4; of++)
+		assert_int_equal(machine_signer(s->member[0].machine, of)->blamed, of == 2);
 }
 
 /* ---- memory ---- */
@@ -591,7 +810,6 @@ static void who_does_not_wait_adds_up_later(void **state)
 	m->sign = NULL;
 	signers_execute(s, 1, seq);
 	signers_restart(s, 1);
-	sign_resume(m->sign, seq - 1);
 	sign_executed(m->sign, &m->result, false, s->now_ms);
 	for (uint8_t id = 2; id <= 4; id++)
 		sign_want_in(s->member[id - 1].sign, 1, seq);
@@ -632,7 +850,15 @@ int main(void)
 		FOUR(a_share_of_another_statement_is_not_combined),
 		FOUR(shares_of_no_set_or_another_epoch_are_dropped),
 		FOUR(nonces_of_an_earlier_run_are_not_signed_with),
-		FOUR(all_restarted_sign_what_comes_next),
+		FOUR(all_restarted_sign_what_they_had_not),
+		FOUR(faults_of_one_ask_nobody_again),
+		FOUR(lost_shares_end_in_one_retry),
+		FOUR(who_has_the_signature_gives_it_at_a_retry),
+		FOUR(shares_of_an_attempt_before_it_are_kept),
+		SEVEN(two_silent_of_seven_are_found_out),
+		FOUR(a_bad_share_names_its_sender),
+		FOUR(a_bad_share_without_a_good_signature_names_nobody),
+		FOUR(a_bad_point_names_who_ordered_it),
 		FOUR(places_come_round),
 		FOUR(checks_ahead_are_done_once_a_batch),
 		FOUR(who_does_not_wait_adds_up_later),

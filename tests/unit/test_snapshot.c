@@ -682,7 +682,26 @@ static void a_buffer_too_small_gives_nothing(void **state)
 	free(octets);
 }
 
-/* Full pools, a full key, all buckets in use: it still fits. */
+/* Every batch in reach unsigned after all attempts. */
+static void all_pending(struct machine_state *s, uint64_t last)
+{
+	for (uint64_t i = 0; i < MACHINE_PENDING_MAX; i++) {
+		struct machine_pending *it =
+			&s->pendings.at[(last - i) % MACHINE_PENDING_MAX];
+
+		it->seq = it->statement.seq = last - i;
+		it->statement.epoch = s->key.epoch;
+		it->made = MACHINE_ATTEMPTS_MAX;
+		it->due = false;
+		for (size_t a = 0; a < MACHINE_ATTEMPTS_MAX; a++) {
+			it->attempts[a].n_sets = MACHINE_SETS_MAX;
+			it->attempts[a].members[0] = 0x001f;
+			it->attempts[a].members[1] = 0x03e0;
+		}
+	}
+}
+
+/* Full pools, a full key, all buckets in use, nothing signed: it still fits. */
 static void the_largest_state_fits(void **state)
 {
 	struct logbook *l = logbook_new(13, 50);
@@ -703,6 +722,7 @@ static void the_largest_state_fits(void **state)
 	for (size_t i = 0; i < MACHINE_BUCKETS; i++)
 		memset(s->retain.kept[i], 0x11, sizeof(s->retain.kept[i]));
 	s->seq = s->history.count = UINT64_MAX;
+	all_pending(s, s->seq);
 	octets = snapshot_of(l, &len);
 	assert_int_equal(len, machine_snapshot_max(l->machine));
 	assert_int_equal(machine_restore(l->machine, octets, len), 0);

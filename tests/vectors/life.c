@@ -81,6 +81,16 @@ static int complaint_check(void *ctx, uint8_t n, const uint8_t sid[32], uint8_t 
 	json_die(__FILE__, __LINE__, "nobody complains here");
 }
 
+static int blame_check(void *ctx, const struct machine_case *about, const ap_share_body *share,
+		       const uint8_t sig[64])
+{
+	struct life *l = ctx;
+
+	(void)about, (void)sig;
+	/* second.py looks at the whole of it */
+	return memcmp(share->z.octets, l->sets[0].shares.z[0], 32) == 0 ? -1 : 0;
+}
+
 static int keys(void *ctx, uint8_t n, const ap_deal wire[], uint8_t pk[32], uint8_t y[][32])
 {
 	struct life *l = ctx;
@@ -171,6 +181,7 @@ static void machine_make(struct life *l)
 		.point_check = point_check,
 		.complaint_check = complaint_check,
 		.keys = keys,
+		.blame_check = blame_check,
 		.sid = sid,
 		.ctx = l,
 	};
@@ -298,6 +309,67 @@ void life_op_nonces(struct life *l, uint8_t id, uint32_t count)
 	op_put(l, &op);
 }
 
+void life_op_retry(struct life *l, uint64_t seq, uint8_t attempt, uint16_t missing)
+{
+	struct ap_operation op = {.kind = AP_OP_retry};
+
+	op.as_retry.epoch = 1;
+	op.as_retry.seq = seq;
+	op.as_retry.attempt = attempt;
+	op.as_retry.missing = missing;
+	op_put(l, &op);
+}
+
+static ap_u8 pairs_of(const struct machine_set *set, ap_commitment pairs[])
+{
+	for (size_t i = 0; i < LIFE_T; i++) {
+		memcpy(pairs[i].hiding.octets, set->hiding[i], 32);
+		memcpy(pairs[i].binding.octets, set->binding[i], 32);
+	}
+	return LIFE_T;
+}
+
+void life_op_blame(struct life *l)
+{
+	const struct machine_retry *r = &l->retried;
+	struct ap_operation op = {.kind = AP_OP_blame};
+	ap_share_body *share = &op.as_blame.share;
+	uint8_t octets[AP_MAX_share_body], digest[64];
+	struct frost_hash h;
+	struct ap_writer w;
+
+	share->epoch = 1;
+	share->seq = r->statement.seq;
+	share->attempt = r->attempt;
+	share->replica = r->sets[0].members[0];
+	memcpy(share->z.octets, l->sets[0].shares.z[0], 32);
+	share->z.octets[0] ^= 1;
+	/* H2 without its reduction is plain SHA-512 */
+	frost_hash_begin(&h, FROST_H2);
+	frost_hash_add(&h, l->statement_octets, l->statement_len);
+	frost_hash_octets(&h, digest);
+	memcpy(share->statement.octets, digest, sizeof(share->statement.octets));
+	ap_writer_init(&w, octets, sizeof(octets));
+	ap_share_body_put(&w, share);
+	life_sign(l, share->replica, "agree1-share", ap_writer_bytes(&w), op.as_blame.sig.octets);
+	op.as_blame.n_pairs = pairs_of(&r->sets[0], op.as_blame.pairs);
+	op_put(l, &op);
+}
+
+void life_op_badpoint(struct life *l)
+{
+	const struct machine_retry *r = &l->retried;
+	struct ap_operation op = {.kind = AP_OP_badpoint};
+
+	op.as_badpoint.epoch = 1;
+	op.as_badpoint.seq = r->statement.seq;
+	op.as_badpoint.attempt = r->attempt;
+	op.as_badpoint.set = 1;
+	op.as_badpoint.replica = r->sets[1].members[0];
+	op.as_badpoint.n_pairs = pairs_of(&r->sets[1], op.as_badpoint.pairs);
+	op_put(l, &op);
+}
+
 /* ---- batches ---- */
 
 void life_begin(struct life *l, uint64_t time_ms)
@@ -364,9 +436,9 @@ static void batch_encode(struct life_batch *batch)
 
 /* Each member of a set signs with its own pair; the shares make one signature, which OpenSSL
  * verifies. */
-static void set_sign(struct life *l, size_t which, enum frost_kind kind)
+static void set_sign(struct life *l, size_t which, const struct machine_set *m,
+		     enum frost_kind kind)
 {
-	const struct machine_set *m = &l->result.sets[which];
 	struct life_set *set = &l->sets[which];
 	struct frost_list list = {.epoch = 1, .count = LIFE_T};
 	struct frost_session session;
@@ -389,6 +461,14 @@ static void batch_sign(struct life *l)
 	const struct machine_result *r = &l->result;
 	struct ap_statement *s = &l->statement;
 
+	if (r->n_retries > 0) {
+		MUST(r->n_retries == 1 && !r->retries[0].trial && r->sign == MACHINE_SIGN_NOTHING);
+		*s = r->retries[0].statement;
+		l->statement_len = ap_statement_batch_put(l->statement_octets, s);
+		l->retried = r->retries[0];
+		for (size_t i = 0; i < r->retries[0].n_sets; i++)
+			set_sign(l, i, &r->retries[0].sets[i], FROST_BATCH);
+	}
 	if (r->sign == MACHINE_SIGN_NOTHING)
 		return;
 	memset(s, 0, sizeof(*s));
@@ -403,7 +483,8 @@ static void batch_sign(struct life *l)
 				   ? ap_statement_trial_put(l->statement_octets, s)
 				   : ap_statement_batch_put(l->statement_octets, s);
 	for (size_t i = 0; i < r->n_sets; i++)
-		set_sign(l, i, r->sign == MACHINE_SIGN_TRIAL ? FROST_TRIAL : FROST_BATCH);
+		set_sign(l, i, &r->sets[i],
+			 r->sign == MACHINE_SIGN_TRIAL ? FROST_TRIAL : FROST_BATCH);
 }
 
 void life_run(struct life *l)

@@ -58,11 +58,12 @@ struct life {
 	uint64_t counter[LIFE_N];
 
 	struct life_batch batch;
-	/* of the batch last executed, if it is signed */
+	/* of the batch last executed, if it is signed; or of that which it retries */
 	struct ap_statement statement;
 	uint8_t statement_octets[AP_STATEMENT_MAX];
 	size_t statement_len;
 	struct life_set sets[MACHINE_SETS_MAX];
+	struct machine_retry retried; /* the last one */
 
 	size_t n_finals; /* the machine's store */
 	struct machine_final finals[16];
@@ -85,6 +86,14 @@ void life_op_enckey(struct life *l, uint8_t id);
 void life_op_deal(struct life *l, uint8_t id);
 void life_op_ready(struct life *l, uint8_t id);
 void life_op_nonces(struct life *l, uint8_t id, uint32_t count);
+
+/* RETRY for the next attempt at batch seq. */
+void life_op_retry(struct life *l, uint64_t seq, uint8_t attempt, uint16_t missing);
+/* Evidence of what the batch last executed retries: the first member's share in its first set, one
+ * bit of it other than it was, as its owner would sign it; or, with good points, against that
+ * member for its points. */
+void life_op_blame(struct life *l);
+void life_op_badpoint(struct life *l);
 
 /* Signs an encoded layout as identity keys do: T(tag) ‖ genesis ‖ octets. */
 void life_sign(struct life *l, uint8_t id, const char *tag, ap_bytes octets, uint8_t sig[64]);

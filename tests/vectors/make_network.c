@@ -156,6 +156,41 @@ static void signing_show(struct json *j, const struct life *l)
 	json_end(j);
 }
 
+static void retry_show(struct json *j, const struct life *l)
+{
+	const struct machine_result *r = &l->result;
+	const struct machine_retry *it = &r->retries[0];
+	const struct machine_pending *pending;
+
+	if (r->n_retries == 0)
+		return;
+	pending = machine_pending(l->machine, it->statement.seq);
+	json_object(j, "retry");
+	json_number(j, "sequence", it->statement.seq);
+	json_number(j, "attempt", it->attempt);
+	json_array(j, "sets");
+	for (size_t i = 0; i < it->n_sets; i++)
+		set_show(j, &it->sets[i], &l->sets[i]);
+	json_end(j);
+	json_array(j, "lists");
+	for (size_t i = 0; i < it->n_sets; i++)
+		json_hex(j, NULL, pending->attempts[it->attempt].list[i], 32);
+	json_end(j);
+	json_end(j);
+}
+
+/* Who is left out of signer sets behind this batch, where that has changed. */
+static void signers_show(struct json *j, const struct life *l)
+{
+	if (!l->result.signers_changed)
+		return;
+	json_array(j, "left_out");
+	for (uint8_t id = 1; id <= LIFE_N; id++)
+		if (machine_signers_is_out(machine_signer(l->machine, id)))
+			json_number(j, NULL, id);
+	json_end(j);
+}
+
 static void run(struct json *j, struct life *l, const char *what)
 {
 	uint8_t digest[32];
@@ -176,6 +211,8 @@ static void run(struct json *j, struct life *l, const char *what)
 	json_hex(j, "state_digest", digest, 32);
 	entries_show(j, l);
 	signing_show(j, l);
+	retry_show(j, l);
+	signers_show(j, l);
 	json_end(j);
 }
 
@@ -317,6 +354,29 @@ static void endings(struct json *j, struct life *l)
 	run(j, l, "a null batch");
 }
 
+/* Signing under faults: the batch with leaves that was executed last is tried again. */
+static void faults(struct json *j, struct life *l)
+{
+	uint64_t seq = l->batch.seq;
+
+	while (machine_pending(l->machine, seq) == NULL)
+		seq--;
+	life_begin(l, (SAMPLE_DEADLINE_S + 604803) * 1000);
+	life_bundle(l, 1);
+	life_op_retry(l, seq, 1, 0);
+	life_bundle(l, 3);
+	life_op_retry(l, seq, 1, 15);
+	run(j, l, "RETRY of f+1 members: other pairs sign the same statement");
+	life_begin(l, (SAMPLE_DEADLINE_S + 604804) * 1000);
+	life_bundle(l, (uint8_t)(l->retried.sets[0].members[0] % LIFE_N + 1));
+	life_op_blame(l);
+	run(j, l, "BLAME with a share that its owner has signed, and that is bad");
+	life_begin(l, (SAMPLE_DEADLINE_S + 604805) * 1000);
+	life_bundle(l, l->retried.sets[1].members[1]);
+	life_op_badpoint(l);
+	run(j, l, "BADPOINT against good points: its sender is left out");
+}
+
 /* ---- frames ---- */
 
 static void frame_show(struct json *j, const char *what, const struct ap_message *m)
@@ -455,7 +515,7 @@ void make_network(const char *dir)
 
 	life_new(&life);
 	json_open(&j, dir, "network.json",
-		  "A network of four: network file, key generation, ten batches with digests, "
+		  "A network of four: network file, key generation, batches with digests, "
 		  "running hashes, states, results, signer sets and group signatures, and frames "
 		  "between replicas. Sections Formation and Epochs, Ordering between Replicas, "
 		  "Execution.");
@@ -473,6 +533,7 @@ void make_network(const char *dir)
 	votes_show(&j, &life);
 	unsigned_show(&j, &life);
 	endings(&j, &life);
+	faults(&j, &life);
 	state_show(&j, &life, "the state after all batches");
 	json_close(&j);
 	life_free(&life);

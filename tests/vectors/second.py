@@ -418,6 +418,7 @@ class Network:
         self.t = self.f = 0
         self.pk = None
         self.keys = []
+        self.statements, self.lists = {}, {}
 
     def network(self, case):
         self.genesis = sha256(case["text"].encode())
@@ -471,6 +472,10 @@ class Network:
         check((self.t, self.f) == (case["T"], case["F"]), "T and F")
         self.results(case)
         self.signature(case)
+        if "retry" in case:
+            self.retry(case["retry"])
+        for b in case["bundles"]:
+            self.operations(case, h(b, "ops"))
 
     def results(self, case):
         chunk = b""
@@ -501,9 +506,53 @@ class Network:
         x = case["sequence"] % 3
         sets = [[1, 2 + x], [i for i in (2, 3, 4) if i != 2 + x]]
         check([[m["id"] for m in s["members"]] for s in case["sets"]] == sets, "signer sets")
+        self.statements[case["sequence"]] = statement
         for s in case["sets"]:
             check(verify(self.pk, statement, h(s, "sig")), "group signature")
             self.shares(s, statement)
+
+    def retry(self, case):
+        """Other pairs, other nonces, the same statement."""
+        statement = self.statements[case["sequence"]]
+        x = (case["sequence"] + case["attempt"]) % 3
+        sets = [[1, 2 + x], [i for i in (2, 3, 4) if i != 2 + x]]
+        check([[m["id"] for m in s["members"]] for s in case["sets"]] == sets, "retried sets")
+        for i, s in enumerate(case["sets"]):
+            check(verify(self.pk, statement, h(s, "sig")), "group signature of a retry")
+            self.shares(s, statement)
+            bits = sum(1 << m["id"] - 1 for m in s["members"])
+            pairs = b"".join(h(m, "D") + h(m, "E") for m in s["members"])
+            made = sha256(tag("agree1-list"), uint(bits, 2), pairs)
+            check(made.hex() == case["lists"][i], "list digest")
+            self.lists[case["sequence"], case["attempt"], i] = (s, statement, pairs)
+
+    def operations(self, case, ops):
+        while ops:
+            size = int.from_bytes(ops[1:3], "big")
+            if ops[0] == 9:
+                self.blame(case, ops[3:3 + size])
+            if ops[0] == 10:
+                self.badpoint(case, ops[3:3 + size])
+            ops = ops[3 + size:]
+
+    def blame(self, case, body):
+        """Signed by the member that it names, and no share of that statement and list."""
+        share, sig, pairs = body[:63], body[63:127], body[128:]
+        seq, (attempt, which, who) = int.from_bytes(share[4:12], "big"), share[12:15]
+        s, statement, listed = self.lists[seq, attempt, which]
+        check(verify(self.keys[who - 1], tag("agree1-share") + self.genesis + share, sig),
+              "signature of a share")
+        check(pairs == listed, "pairs of BLAME")
+        check(share[47:] == sha512(statement)[:16], "statement of a share")
+        good = [h(m, "z") for m in s["members"] if m["id"] == who]
+        check(len(good) == 1 and good[0] != share[15:47], "bad share")
+        check(case["left_out"] == [who], "who is left out")
+
+    def badpoint(self, case, body):
+        """All its points are points: its sender is wrong."""
+        for at in range(16, len(body), 32):
+            check(encode(point(body[at:at + 32])) == body[at:at + 32], "point of BADPOINT")
+        check(case["bundles"][0]["relay"] in case["left_out"], "who is left out")
 
     def shares(self, s, statement):
         """Section Signing: nonce point and sum of the shares give the signature."""
