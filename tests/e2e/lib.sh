@@ -74,12 +74,16 @@ all_ended() {
 		not is_ours "$pid" || return 1
 	done <"$work/started"
 }
+signal_started() {
+	while read -r pid; do
+		not is_ours "$pid" || kill "-$1" "$pid"
+	done <"$work/started"
+}
+# A crowd waits for its answers, which may never come now.
 end_started() {
 	[ -e "$work/started" ] || return 0
-	while read -r pid; do
-		not is_ours "$pid" || kill "$pid"
-	done <"$work/started"
-	eventually 5 all_ended
+	signal_started TERM
+	eventually 5 all_ended || signal_started KILL
 }
 
 clean() {
