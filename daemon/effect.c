@@ -455,7 +455,7 @@ static void send_status(struct run *r, const struct pbft_effect *e)
 	struct ap_writer w;
 
 	memcpy(m.running.octets, e->u.status.running, 32);
-	m.disk = e->u.status.disk;
+	m.disk = (ap_u8)e->u.status.disk;
 	ap_writer_init(&w, octets, sizeof(octets));
 	ap_status_put(&w, &m);
 	send_layout(r, e->to, AP_MESSAGE_status, &w);
