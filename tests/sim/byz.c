@@ -297,8 +297,11 @@ static bool lie_mutate(struct rng *r, struct ap_message *m)
 	if (fields == 0)
 		return false;
 	if (sim->o.mutate == 0) {
-		mutate_field(m, (unsigned)rng_below(r, fields), (unsigned)rng_below(r, MUTATE_WAYS),
-			     r);
+		/* one draw after the other: a compiler chooses the order within a call */
+		unsigned field = (unsigned)rng_below(r, fields);
+		unsigned way = (unsigned)rng_below(r, MUTATE_WAYS);
+
+		mutate_field(m, field, way, r);
 		return true;
 	}
 	return mutate_one(r, m);
@@ -542,7 +545,8 @@ static struct blob *replayed(struct rng *r, struct blob *b)
 
 static struct blob *garbage(struct rng *r, struct blob *b)
 {
-	struct blob *other = blob_new((uint8_t)rng_below(r, 16), rng_below(r, b->len + 20));
+	uint8_t type = (uint8_t)rng_below(r, 16);
+	struct blob *other = blob_new(type, rng_below(r, b->len + 20));
 
 	other->tampered = true;
 	rng_fill(r, other->octets, other->len);
@@ -643,9 +647,11 @@ struct blob *byz_answer(struct node *n, struct blob *b)
 	keep(all->answers, &all->n_answers, b);
 	if (is_lying(n, LIE_MUTATE) && b->refs == 2) {
 		struct blob *other = blob_new(0, b->len);
+		uint64_t at;
 
 		memcpy(other->octets, b->octets, b->len);
-		other->octets[rng_below(r, b->len)] ^= (uint8_t)(1u << rng_below(r, 8));
+		at = rng_below(r, b->len);
+		other->octets[at] ^= (uint8_t)(1u << rng_below(r, 8));
 		blob_drop(b);
 		b = other;
 	}

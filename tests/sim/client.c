@@ -522,8 +522,11 @@ void client_lie(const struct action *a)
 	len = proposal_message(c, out, sizeof(out), what == 1);
 	if (what == 2)
 		len = rng_below(&c->rng, len + 1);
-	for (uint64_t i = what == 3 ? rng_between(&c->rng, 1, 4) : 0; i > 0; i--)
-		out[rng_below(&c->rng, len)] = (uint8_t)rng_next(&c->rng);
+	for (uint64_t i = what == 3 ? rng_between(&c->rng, 1, 4) : 0; i > 0; i--) {
+		uint64_t at = rng_below(&c->rng, len);
+
+		out[at] = (uint8_t)rng_next(&c->rng);
+	}
 	if (what == 4)
 		rng_fill(&c->rng, out, len);
 	for (uint64_t i = what == 5 ? 20 : 1; i > 0; i--)
