@@ -160,6 +160,8 @@ static bool may_use(const struct pbft *p, uint64_t seq)
 
 void pbft_propose(struct pbft *p)
 {
+	if (pbft_is_mute(p))
+		return;
 	if (p->wall == 0)
 		return; /* it does not know the time: the PRE-PREPARE would be its vote on one */
 	while (pbft_is_primary(p) && p->queue.bundles > 0 && may_use(p, p->next_seq)) {
