@@ -14,7 +14,7 @@
 enum {
 	LATE_MS = 2000,	   /* draft {#transfer}: "who is silent for two seconds" */
 	LAG = 4096,	   /* batches behind: a transfer is faster than their execution */
-	WRITES_MAX = 8,	   /* runs of chunks that wait for the store */
+	WRITES_MAX = 16,   /* runs of chunks that wait for the store */
 	RETRY_MS = 200,	   /* between looks at whether one is needed */
 };
 

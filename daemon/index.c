@@ -17,6 +17,7 @@ enum {
 	MERGES_UNSIGNED = 2, /* a block without signature is dropped after so many merges: its
 			      * outcomes are signed in a later batch when asked for */
 	TABLE_FIRST = 1024,
+	ABSORBS_MAX = 16, /* of one transaction */
 };
 
 struct snapshot {
@@ -660,6 +661,7 @@ static void absorb_next(struct index *x)
 {
 	struct absorb *a = x->absorbs;
 	struct merge_job *job;
+	size_t n = 1;
 
 	if (a == NULL || merge_busy(x->merge) || index_error(x) != NULL)
 		return;
@@ -668,7 +670,11 @@ static void absorb_next(struct index *x)
 		return; /* with the next poll */
 	a->job = NULL;
 	job->absorb = a;
+	/* what waits goes in one transaction, but an installation stands alone */
+	for (; n < ABSORBS_MAX && !a->installs && a->next != NULL && !a->next->installs; n++)
+		a = a->next;
 	x->absorbs = a->next;
+	a->next = NULL;
 	if (x->absorbs == NULL)
 		x->absorbs_end = &x->absorbs;
 	if (!merge_start(x->merge, job))
@@ -710,7 +716,8 @@ static void forget_all(struct index *x)
 
 static void absorb_done(struct index *x, struct merge_job *job)
 {
-	x->n_absorbs--;
+	for (const struct absorb *a = job->absorb; a != NULL; a = a->next)
+		x->n_absorbs--;
 	if (job->absorb->installs)
 		x->installed = job->seq;
 	merge_job_free(job);
@@ -757,6 +764,7 @@ int index_renew(struct index *x, struct disk_error *why)
 		struct absorb *next = x->absorbs->next;
 
 		merge_job_free(x->absorbs->job);
+		x->absorbs->next = NULL;
 		absorb_free(x->absorbs);
 		x->absorbs = next;
 	}
@@ -853,6 +861,7 @@ void index_close(struct index *x)
 		struct absorb *next = x->absorbs->next;
 
 		merge_job_free(x->absorbs->job);
+		x->absorbs->next = NULL;
 		absorb_free(x->absorbs);
 		x->absorbs = next;
 	}

@@ -74,7 +74,7 @@ struct absorb {
 	struct ap_frontier frontier;
 	struct merge_job *job; /* of an installation: it has seq, snapshot, proof */
 };
-void absorb_free(struct absorb *);
+void absorb_free(struct absorb *); /* and those behind it */
 
 struct merge_job {
 	struct absorb *absorb; /* NULL: a merge */

@@ -251,7 +251,8 @@ static int run_job(struct merge *m, struct merge_job *job)
 		return DISK_EAGAIN;
 	txn = kv_write_begin(m->kv);
 	if (job->absorb != NULL) {
-		history_absorb(txn, job->absorb);
+		for (const struct absorb *a = job->absorb; a != NULL; a = a->next)
+			history_absorb(txn, a);
 	} else if (!history_merge(txn, job)) {
 		free(order);
 		kv_abort(txn);

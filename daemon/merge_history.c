@@ -23,15 +23,18 @@ _Static_assert(1 << BITS == AP_SECTION_LEAVES, "a section is a whole subtree");
 
 void absorb_free(struct absorb *a)
 {
-	if (a == NULL)
-		return;
-	for (size_t i = 0; i < a->n_chunks; i++) {
-		free(a->chunks[i].leaf);
-		free(a->chunks[i].nodes);
+	while (a != NULL) {
+		struct absorb *next = a->next;
+
+		for (size_t i = 0; i < a->n_chunks; i++) {
+			free(a->chunks[i].leaf);
+			free(a->chunks[i].nodes);
+		}
+		free(a->chunks);
+		free(a->octets);
+		free(a);
+		a = next;
 	}
-	free(a->chunks);
-	free(a->octets);
-	free(a);
 }
 
 /* ---- nodes ---- */
