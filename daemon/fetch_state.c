@@ -33,11 +33,6 @@ struct fetch_state {
 	uint64_t begun_ms;
 };
 
-uint8_t fetch_state_bits(void)
-{
-	return 7;
-}
-
 struct fetch_state *fetch_state_new(const struct run *r)
 {
 	struct fetch_state *f = calloc(1, sizeof(*f));

@@ -98,31 +98,7 @@ static void put_chunk(struct kv_txn *txn, uint64_t seq, uint64_t time_ms, uint8_
 	kv_put(txn, CHUNKS, (struct kv_span){key, 8}, (struct kv_span){value, 8 + n});
 }
 
-static int by_sequence(const void *a, const void *b)
-{
-	const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
-
-	if (x->sequence != y->sequence)
-		return x->sequence < y->sequence ? -1 : 1;
-	return x->first < y->first ? -1 : x->first > y->first;
-}
-
-/* As machine.c puts it into the leaf. */
-static void outcome_put(struct ap_writer *w, const struct entry *e)
-{
-	uint8_t octets[AP_MAX_outcome];
-	struct ap_writer inner;
-	ap_span16 outcome;
-
-	ap_writer_init(&inner, octets, sizeof(octets));
-	ap_outcome_put(&inner, &e->outcome);
-	outcome = (ap_span16){octets, ap_writer_len(&inner)};
-	ap_octets_put(w, e->id, AP_ID_LEN);
-	ap_u8_put(w, &e->relay);
-	ap_span16_put(w, &outcome);
-}
-
-enum { CHUNK_MAX = 8 + AP_BATCH_REQUESTS_MAX * (AP_ID_LEN + 1 + 2 + AP_MAX_outcome) };
+enum { CHUNK_MAX = 8 + MERGE_CHUNK_MAX };
 
 static void put_chunks(struct kv_txn *txn, const struct merge_job *job, const struct entry **order,
 		       size_t n, uint8_t *value)
@@ -137,7 +113,7 @@ static void put_chunks(struct kv_txn *txn, const struct merge_job *job, const st
 
 		ap_writer_init(&w, value + 8, CHUNK_MAX - 8);
 		for (; at < n && order[at]->sequence == first + i; at++)
-			outcome_put(&w, order[at]);
+			merge_chunk_add(&w, order[at]);
 		put_chunk(txn, first + i, job->tail[i].time_ms, value, ap_writer_len(&w));
 	}
 }
@@ -167,7 +143,7 @@ bool history_merge(struct kv_txn *txn, const struct merge_job *job)
 		if (!job->items[i].entry->merged)
 			order[n++] = job->items[i].entry;
 	if (good) {
-		qsort(order, n, sizeof(order[0]), by_sequence);
+		qsort(order, n, sizeof(order[0]), merge_by_sequence);
 		put_chunks(txn, job, order, n, value);
 		put_sections(txn, job);
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/fetch_state.h"
 #include "daemon/frost/frost.h"
 #include "libproto/crypto.h"
 #include "libproto/merkle.h"
@@ -209,4 +210,10 @@ bool chunk_proof_take(struct absorb_chunk *c, ap_span proof, const uint8_t key[3
 	c->leaf = NULL;
 	c->nodes = NULL;
 	return false;
+}
+
+/* Here, where nobody calls it: the simulator puts its own before it. */
+uint8_t fetch_state_bits(void)
+{
+	return 7;
 }
