@@ -570,7 +570,8 @@ static void merge_next(struct index *x)
 	struct snapshot *s = snapshot_of(x, x->stable_seq);
 	struct merge_job *job;
 
-	if (s == NULL || merge_busy(x->merge) || index_error(x) != NULL)
+	/* a state that is installed, and not taken up yet: memory goes with it */
+	if (s == NULL || merge_busy(x->merge) || x->installed > 0 || index_error(x) != NULL)
 		return;
 	job = job_new(x, s);
 	if (job != NULL && !merge_start(x->merge, job))
@@ -663,7 +664,7 @@ static void absorb_next(struct index *x)
 	struct merge_job *job;
 	size_t n = 1;
 
-	if (a == NULL || merge_busy(x->merge) || index_error(x) != NULL)
+	if (a == NULL || merge_busy(x->merge) || x->installed > 0 || index_error(x) != NULL)
 		return;
 	job = a->job != NULL ? a->job : calloc(1, sizeof(*job));
 	if (job == NULL)
@@ -745,11 +746,13 @@ uint64_t index_installed(struct index *x, uint64_t executed)
 	x->installed = 0;
 	if (seq > 0 && executed >= seq) {
 		overtaken(x, seq);
+		index_poll(x);
 		return 0;
 	}
 	if (seq > 0) {
 		forget_all(x);
 		x->merged_seq = x->stable_seq = x->executing = seq;
+		index_poll(x);
 	}
 	return seq;
 }
