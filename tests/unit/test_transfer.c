@@ -320,16 +320,20 @@ static void section_with_one_bit_changed_is_refused(void **state)
 		assert_false(transfer_section_check(ap_sha256, BITS, &w->frontier, section + 7,
 						    leaves[0], 1 << BITS, path[0], height));
 		for (size_t i = 0; i < sizeof(leaves); i++) {
-			leaves[0][i] ^= 1;
+			uint8_t *octet = (uint8_t *)leaves + i;
+
+			*octet ^= 1;
 			assert_false(transfer_section_check(ap_sha256, BITS, &w->frontier, section,
 							    leaves[0], 1 << BITS, path[0], height));
-			leaves[0][i] ^= 1;
+			*octet ^= 1;
 		}
 		for (size_t i = 0; i < 32 * height; i++) {
-			path[0][i] ^= 1;
+			uint8_t *octet = (uint8_t *)path + i;
+
+			*octet ^= 1;
 			assert_false(transfer_section_check(ap_sha256, BITS, &w->frontier, section,
 							    leaves[0], 1 << BITS, path[0], height));
-			path[0][i] ^= 1;
+			*octet ^= 1;
 		}
 	}
 	free(w);
