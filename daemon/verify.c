@@ -16,6 +16,7 @@ static bool op_known(uint8_t kind)
 	case AP_OP_read:
 	case AP_OP_nonces:
 	case AP_OP_tick:
+	case AP_OP_rejoin:
 	case AP_OP_enckey:
 	case AP_OP_deal:
 	case AP_OP_complaint:

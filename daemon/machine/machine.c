@@ -204,6 +204,9 @@ static void execute_op(struct machine *m, struct machine_run *run, const ap_op *
 	case AP_OP_read:
 		machine_op_read(m, run, op->body);
 		break;
+	case AP_OP_rejoin:
+		machine_op_rejoin(m, run, op->body);
+		break;
 	case AP_OP_nonces:
 		machine_op_nonces(m, run, op->body);
 		break;
@@ -270,6 +273,7 @@ static void begin(struct machine *m, struct machine_run *run)
 	result->n_sets = 0;
 	result->key_changed = false;
 	result->pools_changed = false;
+	result->rejoined = 0;
 	result->values_len = 0;
 	ap_writer_init(&run->chunk, m->scratch, MACHINE_CHUNK_MAX);
 }
@@ -411,6 +415,11 @@ void machine_number(const struct machine *m, uint8_t relay, uint64_t *start, uin
 	ASSERT(relay >= 1 && relay <= m->conf.n);
 	*start = m->state.numbers[relay - 1].start;
 	*counter = m->state.numbers[relay - 1].counter;
+}
+
+const uint64_t *machine_incarnations(const struct machine *m)
+{
+	return m->state.incarnations;
 }
 
 uint64_t machine_used(const struct machine *m, uint8_t relay)

@@ -130,6 +130,8 @@ struct machine_result {
 	size_t n_sets;
 	struct machine_set sets[MACHINE_SETS_MAX]; /* attempt 0 */
 	bool key_changed;			   /* machine_key() moved on */
+	uint16_t rejoined; /* bit id - 1: its REJOIN took effect, out of this bundle: */
+	uint16_t rejoin_bundle[AP_REPLICAS_MAX];
 	bool pools_changed;			   /* NONCES took effect: look at machine_pool() */
 	/* Values of stored outcomes, copied here. */
 	size_t values_len;
@@ -181,6 +183,8 @@ uint64_t machine_floor(const struct machine *m); /* F, ms */
 const uint8_t *machine_running(const struct machine *m);
 /* Highest start and counter executed of a relay's bundles; 0 0 before the first. */
 void machine_number(const struct machine *m, uint8_t relay, uint64_t *start, uint64_t *counter);
+/* Incarnations by identifier - 1, of n members. draft {#incarnation} */
+const uint64_t *machine_incarnations(const struct machine *m);
 /* Instances of relay that count against its share of the capacity. */
 uint64_t machine_used(const struct machine *m, uint8_t relay);
 

@@ -59,6 +59,7 @@ struct pbft_peer {
 	bool up;
 	uint64_t view, executed, stable; /* as it says */
 	uint64_t help_ms;		 /* not helped before */
+	uint64_t show_ms;		 /* not shown its own votes before */
 	struct pbft_served bodies, attest;
 	struct machine_numbers handed; /* its bundles that were handed on to the primary */
 	uint64_t handed_ms;	       /* since when they are remembered */
@@ -70,6 +71,7 @@ struct pbft_peer {
 struct pbft_checkpoint { /* votes on the state at seq */
 	uint64_t seq;
 	bool own_known, own_durable; /* state[self - 1] */
+	bool own_void;		     /* known, but no vote: the replica was recovering */
 	uint64_t token;		     /* of the own vote's write; 0: none under way */
 	uint16_t who;		     /* others */
 	uint64_t incarnation[AP_REPLICAS_MAX];
@@ -101,7 +103,14 @@ struct pbft {
 	bool started, diverged;
 	uint64_t view;
 	bool view_active; /* votes are given in it */
-	uint64_t incarnation;
+	uint64_t incarnation; /* the own one */
+
+	/* coming back */
+	uint64_t incarnations[AP_REPLICAS_MAX];
+	uint64_t fill_to; /* null batches fill the log up to here */
+	bool empty, recovering;
+	uint16_t said, genesis; /* empty: whose first STATUS came, and was one of genesis */
+	uint64_t rejoined;
 
 	/* view changes: the highest VIEW-CHANGE of each member, the own one of `view` among them */
 	struct pbft_view_change changes[AP_REPLICAS_MAX];
@@ -219,8 +228,32 @@ void pbft_view_help(struct pbft *, uint8_t id, uint64_t view);
 void pbft_view_seen(struct pbft *, uint8_t id, uint64_t view); /* a vote or STATUS of it */
 void pbft_view_again(struct pbft *); /* its record once more, behind a stable checkpoint */
 
+/* ---- rejoin.c: draft {#rejoin} ---- */
+
+/* Votes in nothing: recovering, or not sure whether it has to. */
+bool pbft_is_mute(const struct pbft *);
+/* How long incarnations of all members let null batches fill an idle network. */
+bool pbft_is_filling(const struct pbft *);
+void pbft_recover(struct pbft *, enum pbft_forgot why);
+void pbft_rejoin_status(struct pbft *, uint8_t id, bool in_genesis);
+void pbft_rejoin_executed(struct pbft *, const struct pbft_event *);
+void pbft_rejoin_stable(struct pbft *); /* the record of a stable checkpoint is durable */
+void pbft_rejoin_base(struct pbft *, const struct pbft_restore_base *);
+/* A vote that its sender cannot have given in its present incarnation. */
+bool pbft_is_stale(const struct pbft *, uint8_t id, uint64_t incarnation, uint64_t seq);
+
+/* ---- show.c: draft {#showing} ---- */
+
+void pbft_show(struct pbft *, uint8_t id); /* a member what it has voted for */
+/* The own vote comes back from somebody else: is it one that this replica does not know? */
+void pbft_shown_proposal(struct pbft *, const struct pbft_proposal *, bool pre_prepare);
+void pbft_shown_checkpoint(struct pbft *, const struct pbft_event *);
+void pbft_shown_view_change(struct pbft *, const struct pbft_view_change *);
+void pbft_shown_new_view(struct pbft *, const struct pbft_new_view *);
+
 /* ---- new_view.c ---- */
 
+void pbft_null_batch(const struct pbft *, struct pbft_batch *);
 void pbft_new_view_try(struct pbft *); /* the primary of the view has enough VIEW-CHANGEs? */
 void pbft_new_view_place(struct pbft *);
 void pbft_new_view_ask(struct pbft *); /* bodies that are missing */

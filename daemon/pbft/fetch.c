@@ -113,7 +113,7 @@ void pbft_fetch_next(struct pbft *p)
 	uint64_t target = pbft_others_executed(p);
 	const struct pbft_slot *next;
 
-	if (p->fetch.active)
+	if (p->fetch.active || p->empty)
 		return;
 	if (target <= p->executed) {
 		if (p->fetch.going && pbft_room(p) >= PBFT_ROOM_SLOT) {

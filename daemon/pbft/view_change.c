@@ -39,8 +39,9 @@ static void slow_down(struct pbft *p)
 	p->calm = 0;
 	if (BUG(15))
 		p->timeout_ms *= 8;
-	p->timeout_ms = p->timeout_ms < p->conf.timeout_max_ms / 2 || BUG(15) ? 2 * p->timeout_ms
-								   : p->conf.timeout_max_ms;
+	p->timeout_ms = p->timeout_ms < p->conf.timeout_max_ms / 2 || BUG(15)
+				? 2 * p->timeout_ms
+				: p->conf.timeout_max_ms;
 }
 
 void pbft_view_change(struct pbft *p, uint64_t view)
@@ -48,6 +49,8 @@ void pbft_view_change(struct pbft *p, uint64_t view)
 	struct pbft_view_change *c = own_change(p);
 	struct pbft_effect *e;
 
+	if (pbft_is_mute(p))
+		return;
 	if (p->stable > 0 && !pbft_quorum_strong(p->conf.n, p->proof_who))
 		return; /* without its proof nobody would take it: with the next checkpoint */
 	if (!p->progress)
@@ -80,7 +83,7 @@ void pbft_view_again(struct pbft *p)
 {
 	struct pbft_effect *e;
 
-	if (p->view == 0)
+	if (p->view == 0 || (!p->view_active && !p->has_change))
 		return;
 	if (!p->view_active) {
 		e = pbft_write(p, PBFT_WRITE_VIEW_CHANGE);
@@ -124,12 +127,13 @@ void pbft_view_disk(struct pbft *p)
 	if (p->change_token != 0 && p->change_token <= p->durable) {
 		p->change_token = 0;
 		p->change_durable = true;
-		if (!p->view_active)
+		if (!p->view_active && !pbft_is_mute(p))
 			send_again(p);
 	}
 	if (p->nv_token != 0 && p->nv_token <= p->durable) {
 		p->nv_token = 0;
-		pbft_emit(p, PBFT_SEND_NEW_VIEW)->to = PBFT_EVERYONE;
+		if (!pbft_is_mute(p))
+			pbft_emit(p, PBFT_SEND_NEW_VIEW)->to = PBFT_EVERYONE;
 	}
 }
 
@@ -140,7 +144,8 @@ void pbft_view_help(struct pbft *p, uint8_t id, uint64_t view)
 
 	if (view >= p->view || p->now < peer->view_help_ms)
 		return;
-	if (p->view_active && p->nv_token == 0)
+	if (p->view_active && p->nv_token == 0 &&
+	    (!pbft_is_mute(p) || p->nv.replica != p->conf.self))
 		pbft_emit(p, PBFT_SEND_NEW_VIEW)->to = pbft_bit(p, id);
 	else if (!p->view_active && p->change_durable)
 		send_change(p, p->conf.self, pbft_bit(p, id));

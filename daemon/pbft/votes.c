@@ -58,7 +58,8 @@ static bool clock_agrees(const struct pbft *p, const struct pbft_batch *batch)
 
 bool pbft_slot_vote(struct pbft *p, struct pbft_slot *slot)
 {
-	if (!slot->proposed || slot->view != p->view || !p->view_active)
+	if (!slot->proposed || slot->view != p->view || !p->view_active ||
+	    (pbft_is_mute(p) && !BUG(50)))
 		return false;
 	if (slot->voted && slot->vote_view >= p->view)
 		return true;
@@ -103,7 +104,7 @@ static void prepare(struct pbft *p, struct pbft_slot *slot)
 	uint8_t primary = pbft_primary(p, p->view);
 	uint16_t who;
 
-	if (slot->prepared || !pbft_slot_votes(slot, p->view))
+	if (slot->prepared || !pbft_slot_votes(slot, p->view) || (pbft_is_mute(p) && !BUG(50)))
 		return;
 	who = pbft_slot_prepares(slot, p->view, slot->vote);
 	if (!pbft_quorum_prepared(p->conf.n, primary, who))
@@ -169,8 +170,8 @@ static void resend(struct pbft *p, const struct pbft_slot *slot, uint16_t to)
 {
 	uint16_t commits, have;
 
-	if (!slot->vote_durable ||
-	    !(pbft_slot_votes(slot, p->view) || (BUG(52) && pbft_slot_votes(slot, slot->vote_view))))
+	if (!slot->vote_durable || !(pbft_slot_votes(slot, p->view) ||
+				     (BUG(52) && pbft_slot_votes(slot, slot->vote_view))))
 		return;
 	commits = pbft_slot_commits(slot, p->view, slot->vote);
 	have = (uint16_t)(commits | pbft_slot_prepares(slot, p->view, slot->vote));
@@ -190,6 +191,8 @@ void pbft_resend_votes(struct pbft *p, uint64_t above, uint16_t to)
 {
 	uint64_t seq = above > p->window.base ? above : p->window.base;
 
+	if (pbft_is_mute(p) && !BUG(50))
+		return;
 	to &= pbft_quorum_others(p->conf.n, p->conf.self);
 	for (int left = PBFT_RESEND_SLOTS; left > 0 && seq < p->window.top; left--) {
 		const struct pbft_slot *slot = pbft_window_find(&p->window, ++seq);
