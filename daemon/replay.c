@@ -424,25 +424,31 @@ static void finish(struct replay *p, const struct journal_report *report)
 		(unsigned long long)report->cut);
 }
 
-/* Votes that are not remembered may be contradicted: without its journal a replica that has run
- * before must not vote under this identity again. */
-static int history_is_there(struct replay *p, const struct journal_report *report,
-			    struct disk_error *why)
+/* draft {#rejoin}: a replica that has run before, and whose journal is gone, has forgotten; one that
+ * has nothing at all cannot tell yet. */
+static int judge_history(struct replay *p, const struct journal_report *report,
+			 struct disk_error *why)
 {
+	struct run *r = p->r;
 	char boot[32];
+	bool has_run = files_get(r->conf->data, "boot", boot, sizeof(boot), why) >= 0;
 
-	p->r->is_first_run = report->is_new != 0;
-	if (report->is_new == 0 ||
-	    (p->merged == 0 &&
-	     files_get(p->r->conf->data, "boot", boot, sizeof(boot), why) == DISK_ENOTFOUND))
-		return 0;
-	return disk_say(why, DISK_EDAMAGED,
-			"%s/journal is empty, but this replica has run before: it no longer knows "
-			"what it voted "
-			"for, so it must not vote; put the journal back, or have the members form "
-			"the network "
-			"anew with another identity for this one",
-			p->r->conf->data);
+	if (!r->recover.is && report->is_new != 0 && (has_run || p->merged > 0)) {
+		int status = recover_begin(r, "its journal is gone", why);
+
+		if (status != 0)
+			return status;
+	}
+	p->base.empty = report->records == 0 && p->merged == 0;
+	p->base.recovering = r->recover.is;
+	p->base.rejoined = r->recover.rejoined;
+	p->base.incarnation = machine_incarnations(r->machine);
+	if (r->recover.is)
+		log_say(LOG_L_ERROR,
+			"recovering: %s; it votes in nothing, fetches what it lacks, and comes back "
+			"by itself",
+			r->recover.why[0] != '\0' ? r->recover.why : "its vote history is not whole");
+	return 0;
 }
 
 int replay(struct run *r, struct disk_error *why)
@@ -463,7 +469,7 @@ int replay(struct run *r, struct disk_error *why)
 				 "start this replica from another's",
 				 p.damage);
 	if (status == 0)
-		status = history_is_there(&p, &report, why);
+		status = judge_history(&p, &report, why);
 	if (status == 0)
 		status = machine_again(&p, why);
 	if (status == 0)

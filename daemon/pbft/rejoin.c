@@ -133,7 +133,8 @@ void pbft_rejoin_executed(struct pbft *p, const struct pbft_event *ev)
 	p->incarnation = now[self];
 	if (!p->recovering)
 		pbft_recover(p, PBFT_FORGOT_CLONE);
-	p->rejoined = ev->u.executed.rejoined ? now[self] : 0;
+	if (p->rejoined != now[self]) /* else it is known from before a restart */
+		p->rejoined = ev->u.executed.rejoined ? now[self] : 0;
 }
 
 /* What was executed while nothing was voted for, above the stable checkpoint: now it may be. */
