@@ -102,11 +102,16 @@ static bool is_known(const struct pbft *p, const struct pbft_proposal *v, bool p
 	return slot->vote_view > v->view || memcmp(slot->vote, v->batch, 32) == 0;
 }
 
+static void strange(struct pbft *p)
+{
+	pbft_recover(p, p->empty ? PBFT_FORGOT_EMPTY : PBFT_FORGOT_SHOWN);
+}
+
 void pbft_shown_proposal(struct pbft *p, const struct pbft_proposal *v, bool pre_prepare)
 {
 	if (concerns(p, v->incarnation) && v->seq > p->stable && v->seq > p->window.base &&
 	    !is_known(p, v, pre_prepare))
-		pbft_recover(p, PBFT_FORGOT_SHOWN);
+		strange(p);
 }
 
 void pbft_shown_checkpoint(struct pbft *p, const struct pbft_event *ev)
@@ -120,18 +125,18 @@ void pbft_shown_checkpoint(struct pbft *p, const struct pbft_event *ev)
 	if (c == NULL || !c->own_known || c->own_void ||
 	    ev->u.checkpoint.incarnation > p->incarnation ||
 	    memcmp(c->state[self], ev->u.checkpoint.state, 32) != 0)
-		pbft_recover(p, PBFT_FORGOT_SHOWN);
+		strange(p);
 }
 
 void pbft_shown_view_change(struct pbft *p, const struct pbft_view_change *c)
 {
 	if (concerns(p, c->incarnation) && c->view > p->view)
-		pbft_recover(p, PBFT_FORGOT_SHOWN);
+		strange(p);
 }
 
 void pbft_shown_new_view(struct pbft *p, const struct pbft_new_view *nv)
 {
 	if (concerns(p, nv->incarnation) && pbft_primary(p, nv->view) == p->conf.self &&
 	    (nv->view > p->view || (nv->view == p->view && !p->view_active)))
-		pbft_recover(p, PBFT_FORGOT_SHOWN);
+		strange(p);
 }
