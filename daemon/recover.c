@@ -154,7 +154,8 @@ void recover_turn(struct run *r, uint64_t now_ms)
 	if (!core.recovering || core.rejoined != 0 || !core.caught_up)
 		return;
 	if (r->recover.ask_ms == 0)
-		r->recover.ask_ms = now_ms + RUN_REJOIN_MS / 2; /* what others have is still coming in */
+		r->recover.ask_ms =
+			now_ms + RUN_REJOIN_MS / 2; /* what others have is still coming in */
 	if (now_ms < r->recover.ask_ms || relay_waiting(clients_relay(r->clients)))
 		return;
 	r->recover.ask_ms = now_ms + RUN_REJOIN_MS;

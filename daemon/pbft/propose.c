@@ -133,7 +133,7 @@ static void propose_one(struct pbft *p, bool null)
  * executed for a while" */
 static bool is_null_due(const struct pbft *p)
 {
-	return pbft_is_filling(p) && p->queue.bundles == 0 && pbft_in_flight(p) == 0 &&
+	return pbft_is_filling(p) && p->queue.bundles == 0 && p->next_seq == p->executed + 1 &&
 	       p->now >= p->executed_ms + p->conf.fill_ms;
 }
 

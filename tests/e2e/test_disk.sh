@@ -4,12 +4,6 @@
 
 out=$work/out
 is_running() { "$localnet" status --dir "$net" | grep -q "^replica $1: pid"; }
-refuses() {
-	exits 1 "$localnet" restart --dir "$net" "$1" >"$out" 2>&1
-	cat "$out"
-	grep -Eq -e "$2" "$out"
-	not is_running "$1"
-}
 
 # The replica's state as it is now comes back for the next test.
 keep() {

@@ -170,6 +170,9 @@ static bool execute_one(struct rig *r)
 	ev.u.executed.seq = ++r->executed;
 	ev.u.executed.time_ms = r->machine_ms;
 	rig_state(r, r->executed, ev.u.executed.state);
+	ev.u.executed.incarnation = r->incarnation;
+	ev.u.executed.rejoined = r->rejoined;
+	r->rejoined = false;
 	return step(r, &ev);
 }
 
