@@ -688,6 +688,7 @@ void effect_run(struct run *r, const struct pbft_effect *e)
 		[PBFT_SEND_VIEW_CHANGE] = send_view_change,
 		[PBFT_SEND_NEW_VIEW] = send_new_view,
 		[PBFT_SEND_FETCH_BATCH] = send_fetch_batch,
+		[PBFT_SHOW_PRE_PREPARE] = send_pre_prepare,
 		[PBFT_SHOW_PREPARE] = show_prepare,
 		[PBFT_SHOW_CHECKPOINT] = show_checkpoint,
 		[PBFT_SERVE_BATCH] = serve_batch,

@@ -244,7 +244,8 @@ enum pbft_effect_kind {
 	PBFT_SEND_VIEW_CHANGE,   /* u.kept: the one of that member that is kept */
 	PBFT_SEND_NEW_VIEW,      /* the one that is kept */
 	PBFT_SEND_FETCH_BATCH,   /* u.drop: a batch by its digest */
-	PBFT_SHOW_PREPARE,       /* u.shown: a member's own vote, to that member */
+	PBFT_SHOW_PRE_PREPARE,   /* u.slot: a member's own vote, to that member */
+	PBFT_SHOW_PREPARE,       /* u.shown likewise */
 	PBFT_SHOW_CHECKPOINT,    /* u.shown likewise; its digest is the state's */
 	PBFT_SERVE_BATCH,        /* u.drop: send BODY of it: held, or else in the journal under that sequence */
 	PBFT_SERVE,              /* u.fetch: send BODY for each of from..to out of the journal, as far as it has them */

@@ -54,7 +54,7 @@ static bool show_proposal(struct pbft *p, const struct pbft_slot *slot, uint8_t 
 	if (!slot->proposed || slot->view != p->view || slot->reproposed || !slot->has_batch ||
 	    pbft_primary(p, p->view) != id)
 		return false;
-	pbft_emit_slot(p, PBFT_SEND_PRE_PREPARE, slot, pbft_bit(p, id));
+	pbft_emit_slot(p, PBFT_SHOW_PRE_PREPARE, slot, pbft_bit(p, id));
 	return true;
 }
 
