@@ -328,6 +328,17 @@ static bool has_share(const struct keygen *k)
 	return n > 0;
 }
 
+/* draft {#loss}: it orders and votes, but this key generation cannot end. */
+static void cannot_finish(struct keygen *k, const char *what)
+{
+	if (!k->told)
+		log_say(LOG_L_ERROR,
+			"%s/%s is %s: this replica cannot finish the key generation that it began; "
+			"restore the file, or the members must form the network anew",
+			k->dir, ENCKEY_FILE, what);
+	k->told = true;
+}
+
 /* All dealings are there: own share out of them, on disk, then READY. */
 static int ready(struct keygen *k, const struct machine_key *key, struct disk_error *why)
 {
@@ -345,24 +356,17 @@ static int ready(struct keygen *k, const struct machine_key *key, struct disk_er
 	if (!k->has_ek && has_share(k) && !BUG(108))
 		return 0; /* an earlier run finished, and the log says so further on */
 	if (!k->has_ek) {
-		if (!k->told)
-			log_say(LOG_L_ERROR,
-				"%s/%s is missing or damaged: this replica cannot finish the key "
-				"generation that it began; the members must form the network anew",
-				k->dir, ENCKEY_FILE);
-		k->told = true;
+		cannot_finish(k, "missing or damaged");
 		return 0;
 	}
 	run_make(&run, k->conf.n, key->epoch, key->sid, key->enckeys);
 	for (uint8_t i = 0; i < k->conf.n; i++)
 		deal_from_wire(&deals[i], &key->deals[i]);
 	status = dkg_result(&share, &run, deals, k->conf.self, k->ek, &culprit);
-	if (status != 0 && culprit == 0)
-		return disk_say(
-			why, DISK_EDAMAGED,
-			"%s/%s is not the key that this replica has sent to the others: restore "
-			"the file, or the members must form the network anew",
-			k->dir, ENCKEY_FILE);
+	if (status != 0 && culprit == 0) {
+		cannot_finish(k, "not the key that this replica has sent to the others");
+		return 0;
+	}
 	if (status != 0) {
 		complain(k, key, &run, deals, culprit);
 		return 0;

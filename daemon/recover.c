@@ -117,7 +117,12 @@ static int renumber(struct run *r, struct disk_error *why)
 
 bool recover_may_submit(const struct run *r)
 {
-	return !r->recover.is || r->recover.numbered;
+	struct pbft_info core;
+
+	if (r->recover.is)
+		return r->recover.numbered;
+	pbft_info(r->pbft, &core);
+	return !core.empty; /* this number may be in use: a lost disk shows only later */
 }
 
 /* ---- REJOIN ---- */
@@ -151,6 +156,9 @@ void recover_turn(struct run *r, uint64_t now_ms)
 	struct pbft_info core;
 
 	pbft_info(r->pbft, &core);
+	if (r->recover.unsure && !core.empty && !core.recovering)
+		execute_keygen(r); /* all others are in genesis too */
+	r->recover.unsure = core.empty;
 	if (!core.recovering || core.rejoined != 0 || !core.caught_up)
 		return;
 	if (r->recover.ask_ms == 0)

@@ -23,6 +23,7 @@ enum { RECOVER_FILE_MAX = 1024 };
 
 struct recover {
 	bool is, numbered; /* numbered: this run number is one that no earlier run can have had */
+	bool unsure;
 	uint64_t rejoined; /* incarnation that came of it; 0: none yet */
 	uint64_t ask_ms;   /* REJOIN not before */
 	char why[DISK_ERROR_MAX];

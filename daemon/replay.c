@@ -47,6 +47,7 @@ struct replay {
 	struct signature *signatures;
 	struct record_stable stable;
 	const char *damage;
+	int verdict; /* what kind of trouble `damage` is; 0: damage. Only damage is set aside */
 };
 
 /* ---- 1: the journal ---- */
@@ -55,6 +56,12 @@ static int bad(struct replay *p, const char *what)
 {
 	p->damage = what;
 	return 1;
+}
+
+static int no_memory(struct replay *p)
+{
+	p->verdict = DISK_ESYSTEM;
+	return bad(p, "out of memory");
 }
 
 static struct vote *vote_add(struct replay *p, uint8_t type)
@@ -76,8 +83,10 @@ static const char *vote_batch(struct replay *p, struct vote *v, const struct jou
 	v->batch = malloc(sizeof(*v->batch));
 	v->len = rec->length - head;
 	v->octets = malloc(v->len);
-	if (v->batch == NULL || v->octets == NULL)
-		return "no memory";
+	if (v->batch == NULL || v->octets == NULL) {
+		p->verdict = DISK_ESYSTEM;
+		return "out of memory";
+	}
 	memcpy(v->octets, rec->payload + head, v->len);
 	return verify_batch_octets(&p->r->verifier, v->octets, v->len, v->batch);
 }
@@ -89,7 +98,7 @@ static int on_proposal(struct replay *p, const struct journal_record *rec)
 	ap_pre_prepare m;
 
 	if (v == NULL)
-		return bad(p, "no memory");
+		return no_memory(p);
 	ap_reader_init(&reader, rec->payload, rec->length);
 	ap_pre_prepare_get(&reader, &m);
 	if (!ap_reader_done(&reader))
@@ -118,7 +127,7 @@ static int on_prepared(struct replay *p, const struct journal_record *rec)
 	struct vote *v = vote_add(p, RECORD_PREPARED);
 
 	if (v == NULL)
-		return bad(p, "no memory");
+		return no_memory(p);
 	return record_prepared_parse(rec->payload, rec->length, &v->p, &v->cert)
 		       ? 0
 		       : bad(p, "a certificate does not decode");
@@ -131,7 +140,7 @@ static int on_checkpoint(struct replay *p, const struct journal_record *rec)
 	ap_checkpoint_vote m;
 
 	if (v == NULL)
-		return bad(p, "no memory");
+		return no_memory(p);
 	ap_reader_init(&reader, rec->payload, rec->length);
 	ap_checkpoint_vote_get(&reader, &m);
 	if (!ap_reader_done(&reader))
@@ -168,7 +177,7 @@ static int on_view(struct replay *p, const struct journal_record *rec)
 	struct vote *v = vote_add(p, rec->type);
 
 	if (v == NULL || (v->octets = malloc(rec->length > 0 ? rec->length : 1)) == NULL)
-		return bad(p, "no memory");
+		return no_memory(p);
 	v->len = rec->length;
 	memcpy(v->octets, rec->payload, rec->length);
 	return 0;
@@ -226,6 +235,7 @@ static int on_record(void *arg, const struct journal_record *rec)
 	case RECORD_NEW_VIEW:
 		return on_view(p, rec);
 	default:
+		p->verdict = DISK_EVERSION;
 		return bad(p, "a record of unknown type: this version is older than the journal");
 	}
 }
@@ -266,8 +276,7 @@ static int machine_again(struct replay *p, struct disk_error *why)
 		    verify_batch_octets(&r->verifier, octets.data, octets.len, refs) != NULL)
 			status = disk_say(
 				why, DISK_EDAMAGED,
-				"the journal lacks batch %llu, which this replica executed: "
-				"move the data directory away and start it from another's",
+				"the journal lacks batch %llu, which this replica executed",
 				(unsigned long long)seq);
 		else
 			execute_batch(r, seq, refs->digest, octets, false);
@@ -281,7 +290,7 @@ static int machine_again(struct replay *p, struct disk_error *why)
 		status =
 			disk_say(why, DISK_EDAMAGED,
 				 "the journal's batches up to %llu do not give the state that they "
-				 "gave before: move the data directory away",
+				 "gave before",
 				 (unsigned long long)p->base.executed);
 	return status;
 }
@@ -298,8 +307,7 @@ static int machine_restored(struct replay *p, struct disk_error *why)
 	if (octets == NULL || machine_restore(p->r->machine, octets, len) != 0 ||
 	    machine_seq(p->r->machine) != p->merged)
 		return disk_say(why, DISK_EDAMAGED,
-				"the store's state of batch %llu does not decode: move the data "
-				"directory away and start this replica from another's",
+				"the store's state of batch %llu does not decode",
 				(unsigned long long)p->merged);
 	p->base.executed = p->base.stable = p->merged;
 	machine_digest(p->r->machine, p->base.stable_state);
@@ -315,8 +323,10 @@ static int core_body(struct replay *p, const struct vote *v, int held, const uin
 	if (held < 0)
 		return -1;
 	if ((held & PBFT_HELD) != 0 &&
-	    bodies_put(p->r->bodies, v->batch->digest, v->octets, v->len, v->batch) != 0)
+	    bodies_put(p->r->bodies, v->batch->digest, v->octets, v->len, v->batch) != 0) {
+		p->verdict = DISK_ESYSTEM;
 		return -1;
+	}
 	if ((held & PBFT_REPLACED) != 0)
 		bodies_drop(p->r->bodies, replaced);
 	return 0;
@@ -383,11 +393,13 @@ static int core_again(struct replay *p, struct disk_error *why)
 	pbft_restore_stable(r->pbft, p->stable.seq, p->stable.who, p->stable.incarnation,
 			    (const uint8_t(*)[64])p->stable.sig);
 	for (const struct vote *v = p->votes; v != NULL; v = v->next) {
-		if (core_vote(p, v) < 0)
-			return disk_say(
-				why, DISK_EDAMAGED,
-				"the journal holds two votes of this replica that contradict "
-				"each other: it must not vote; move the data directory away");
+		if (core_vote(p, v) >= 0)
+			continue;
+		if (p->verdict != 0)
+			return disk_say(why, p->verdict, "out of memory for the journal's votes");
+		return disk_say(why, DISK_EDAMAGED,
+				"the journal holds two votes of this replica that contradict each "
+				"other");
 	}
 	return 0;
 }
@@ -464,10 +476,8 @@ int replay(struct run *r, struct disk_error *why)
 		status = journal_replay(r->journal, p.merged + 1, on_record, &p, &report, why);
 	if (status == DISK_ESTOPPED)
 		status =
-			disk_say(why, DISK_EDAMAGED,
-				 "the journal cannot be used: %s: move the data directory away and "
-				 "start this replica from another's",
-				 p.damage);
+			disk_say(why, p.verdict != 0 ? p.verdict : DISK_EDAMAGED,
+				 "the journal cannot be used: %s", p.damage);
 	if (status == 0)
 		status = judge_history(&p, &report, why);
 	if (status == 0)
