@@ -224,6 +224,8 @@ static void sizes(struct pbft_conf *c)
 	c->batch_requests_max = (uint16_t)sim->o.batch;
 	c->resend_ms = (uint32_t)sim->o.resend_ms;
 	c->heartbeat_ms = (uint32_t)sim->o.heartbeat_ms;
+	/* what it has signed is no news to a liar; each of two twins has not signed half of it */
+	c->trusting = sim->current->faulty;
 }
 
 size_t __wrap_pbft_size(const struct pbft_conf *conf)
