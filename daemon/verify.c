@@ -409,6 +409,7 @@ static const char *status_frame(struct frame *f)
 	f->ev->u.status.executed = m.executed;
 	f->ev->u.status.stable = m.stable;
 	memcpy(f->ev->u.status.running, m.running.octets, 32);
+	f->ev->u.status.heard = m.heard;
 	return NULL;
 }
 

@@ -109,7 +109,9 @@ struct pbft {
 	uint64_t incarnations[AP_REPLICAS_MAX];
 	uint64_t fill_to; /* null batches fill the log up to here */
 	bool empty, recovering;
-	uint16_t said, genesis; /* empty: whose first STATUS came, and was one of genesis */
+	/* whose first STATUS of this run came, was one of genesis, and who has heard ours; all others
+	 * where the history is not empty */
+	uint16_t said, genesis, heard_by;
 	uint64_t rejoined;
 
 	/* view changes: the highest VIEW-CHANGE of each member, the own one of `view` among them */
@@ -235,7 +237,7 @@ bool pbft_is_mute(const struct pbft *);
 /* How long incarnations of all members let null batches fill an idle network. */
 bool pbft_is_filling(const struct pbft *);
 void pbft_recover(struct pbft *, enum pbft_forgot why);
-void pbft_rejoin_status(struct pbft *, uint8_t id, bool in_genesis);
+void pbft_rejoin_status(struct pbft *, const struct pbft_event *);
 void pbft_rejoin_executed(struct pbft *, const struct pbft_event *);
 void pbft_rejoin_stable(struct pbft *); /* the record of a stable checkpoint is durable */
 void pbft_rejoin_base(struct pbft *, const struct pbft_restore_base *);

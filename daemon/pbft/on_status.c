@@ -45,8 +45,8 @@ void pbft_on_link(struct pbft *p, const struct pbft_event *ev)
 		return;
 	}
 	peer->help_ms = peer->show_ms = p->now;
+	pbft_show(p, ev->from); /* before it may think that it has forgotten nothing */
 	pbft_send_status(p, pbft_bit(p, ev->from));
-	pbft_show(p, ev->from);
 	pbft_resend_votes(p, p->executed, pbft_bit(p, ev->from));
 	if (ev->from == pbft_primary(p, p->view))
 		for (uint32_t i = 0; i < p->n_own; i++)
@@ -66,7 +66,7 @@ void pbft_on_status(struct pbft *p, const struct pbft_event *ev)
 	peer = &p->peers[ev->from - 1];
 	peer->executed = executed;
 	peer->stable = stable;
-	pbft_rejoin_status(p, ev->from, executed == 0 && stable == 0 && ev->u.status.view == 0);
+	pbft_rejoin_status(p, ev);
 	pbft_view_seen(p, ev->from, ev->u.status.view);
 	pbft_view_help(p, ev->from, ev->u.status.view);
 	if (p->now < peer->help_ms)

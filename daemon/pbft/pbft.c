@@ -72,6 +72,7 @@ struct pbft *pbft_init(void *memory, const struct pbft_conf *c)
 	p->n_checkpoints = checkpoints_of(c);
 	memset(p->checkpoints, 0, p->n_checkpoints * sizeof(*p->checkpoints));
 	p->view_active = true;
+	p->genesis = pbft_quorum_others(c->n, c->self);
 	p->next_seq = 1;
 	p->resend_ms = p->view_timer_ms = p->change_resend_ms = UINT64_MAX;
 	p->progress = true;

@@ -182,6 +182,7 @@ struct pbft_event {
 		struct {
 			uint64_t view, executed, stable;
 			uint8_t running[32];
+			uint16_t heard; /* bit id-1: draft {#rejoin} */
 		} status;
 		struct {
 			uint64_t from, to;
@@ -329,6 +330,7 @@ struct pbft_effect {
 		struct {
 			uint64_t view, executed, stable;
 			uint8_t running[32];
+			uint16_t heard; /* bit id-1: draft {#rejoin} */
 		} status;
 		struct {
 			uint64_t from, to;

@@ -54,6 +54,7 @@ void pbft_rejoin_base(struct pbft *p, const struct pbft_restore_base *base)
 	p->recovering = base->recovering;
 	p->empty = base->empty && !base->recovering;
 	p->rejoined = base->recovering ? base->rejoined : 0;
+	p->genesis = p->empty ? 0 : pbft_quorum_others(p->conf.n, p->conf.self);
 	if (base->recovering)
 		p->stable_token = UINT64_MAX;
 	fill_up(p);
@@ -92,16 +93,22 @@ static void complete(struct pbft *p)
 		p->own[i].due_ms = p->now; /* nobody took them before */
 }
 
-void pbft_rejoin_status(struct pbft *p, uint8_t id, bool in_genesis)
+/* draft {#rejoin}: "and each has said that it has heard the own one" */
+void pbft_rejoin_status(struct pbft *p, const struct pbft_event *ev)
 {
-	uint16_t bit = pbft_bit(p, id);
+	uint16_t bit = pbft_bit(p, ev->from), others = pbft_quorum_others(p->conf.n, p->conf.self);
 
-	if (!p->empty || (p->said & bit) != 0)
+	if (!p->empty)
 		return;
-	p->said |= bit;
-	if (in_genesis)
-		p->genesis |= bit;
-	if (p->genesis == pbft_quorum_others(p->conf.n, p->conf.self))
+	if ((ev->u.status.heard & pbft_bit(p, p->conf.self)) != 0)
+		p->heard_by |= bit;
+	if ((p->said & bit) == 0) {
+		p->said |= bit;
+		if (ev->u.status.executed == 0 && ev->u.status.stable == 0)
+			p->genesis |= bit;
+		pbft_send_status(p, bit); /* heard */
+	}
+	if (p->genesis == others && p->heard_by == others)
 		complete(p);
 	else if (pbft_quorum_weak(p->conf.n, (uint16_t)(p->said & ~p->genesis)))
 		pbft_recover(p, PBFT_FORGOT_EMPTY);

@@ -357,6 +357,7 @@ static void send_other(struct net *net, struct net_replica *r, const struct pbft
 		ev.u.status.executed = e->u.status.executed;
 		ev.u.status.stable = e->u.status.stable;
 		memcpy(ev.u.status.running, e->u.status.running, 32);
+		ev.u.status.heard = e->u.status.heard;
 		break;
 	case PBFT_SEND_FETCH:
 		ev.kind = PBFT_EV_FETCH;

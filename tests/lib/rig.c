@@ -344,6 +344,7 @@ void rig_status(struct rig *r, uint8_t from, uint64_t executed, uint64_t stable)
 
 	ev.u.status.executed = executed;
 	ev.u.status.stable = stable;
+	ev.u.status.heard = 0xffff;
 	rig_event(r, &ev);
 }
 
