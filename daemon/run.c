@@ -705,6 +705,7 @@ static int start(struct run *r, struct self *self, const struct run_sockets *s,
 	start_clock(r);
 	sign_resume(r->sign, machine_seq(r->machine));
 	execute_keygen(r);
+	r->recover.unsure = true; /* until the first turn has looked */
 	run_step(r, &ev);
 	return r->failure[0] != '\0' ? disk_say(why, DISK_EFAILED, "%s", r->failure) : 0;
 }
