@@ -18,8 +18,10 @@ void pbft_on_start(struct pbft *p, const struct pbft_event *ev)
 		p->change_resend_ms = p->now;
 	for (uint8_t id = 1; id <= p->conf.n; id++)
 		p->peers[id - 1].handed_ms = p->now;
-	if (p->recovering || p->empty)
-		p->has_change = p->change_durable = false; /* counts no more */
+	if (p->recovering || p->empty) { /* the own one counts no more, and is not sent again */
+		p->has_change = p->change_durable = false;
+		p->change_resend_ms = UINT64_MAX;
+	}
 	pbft_rejoin_stable(p);
 	if (p->executed > p->stable && p->executed % p->conf.interval == 0)
 		pbft_checkpoint_own(p, p->executed, p->start_state);

@@ -340,15 +340,20 @@ void disk_crash(struct node *n, bool power)
 	merge_crash(n);
 }
 
-static void journal_lose(struct disk *d)
+static void index_lose(struct disk *d)
 {
-	for (size_t i = 0; i < d->n; i++)
-		free(d->records[i].octets);
 	for (size_t i = 0; i < DISK_TYPES; i++) {
 		free(d->newest[i]);
 		d->newest[i] = NULL;
 		d->newest_size[i] = 0;
 	}
+}
+
+static void journal_lose(struct disk *d)
+{
+	for (size_t i = d->first; i < d->n; i++)
+		free(d->records[i].octets);
+	index_lose(d);
 	d->first = d->n = d->durable = 0;
 	d->has_journal = false;
 	d->floor = d->highest = 0;
@@ -368,7 +373,9 @@ static void journal_older(struct node *n)
 	size_t kept = d->first + rng_below(&n->disk_rng, d->durable - d->first + 1);
 
 	records_cut(d, kept);
-	d->durable = kept;
+	index_lose(d);
+	d->durable = d->first;
+	make_durable(d, kept);
 	d->has_journal = true;
 }
 

@@ -78,6 +78,8 @@ void oracle_started(struct node *n)
 
 void oracle_forgets(struct node *n)
 {
+	if (oracle()->forgot[n->id].is)
+		return; /* it has not voted since it forgot the last time */
 	oracle()->forgot[n->id].is = true;
 	oracle()->forgot[n->id].incarnation = oracle()->incarnation[n->id];
 }

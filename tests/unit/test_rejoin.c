@@ -294,6 +294,23 @@ static void after_a_restart_it_goes_on_recovering_under_its_incarnation(void **s
 	assert_false(is_recovering());
 }
 
+/* It had left its view: there is nothing that it would send again, now or later. */
+static void restored_outside_of_a_view_it_waits_for_something_to_happen(void **state)
+{
+	struct pbft_restore_base base = {.recovering = true, .running = {1}};
+	struct pbft_view_change left = {.view = 1, .replica = 3};
+
+	(void)state;
+	make(3);
+	assert_int_equal(pbft_restore_base(r.core, &base), 0);
+	assert_int_equal(pbft_restore_view_change(r.core, &left), 0);
+	rig_start(&r);
+	assert_true(r.wake_ms > r.now_ms);
+	rig_timer(&r, 100);
+	assert_true(r.wake_ms > r.now_ms);
+	assert_int_equal(all_votes(), 0);
+}
+
 /* ---- empty ---- */
 
 static void an_empty_history_is_whole_when_all_others_are_in_genesis(void **state)
@@ -658,6 +675,7 @@ int main(void)
 		IN(recovering, what_it_has_executed_meanwhile_it_votes_for_then),
 		IN(recovering, a_rejoin_of_an_earlier_life_does_not_count),
 		IN(NULL, after_a_restart_it_goes_on_recovering_under_its_incarnation),
+		IN(NULL, restored_outside_of_a_view_it_waits_for_something_to_happen),
 		IN(empty, an_empty_history_is_whole_when_all_others_are_in_genesis),
 		IN(empty, an_empty_history_among_others_that_are_not_is_none),
 		IN(empty, a_silent_member_keeps_an_empty_history_in_doubt),
