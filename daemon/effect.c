@@ -323,6 +323,11 @@ static void write_executed(struct run *r, const struct pbft_effect *e)
 		     (struct iovec[]){part(octets, sizeof(octets))}, 1, true, e->token);
 }
 
+void effect_mark(struct run *r, uint64_t seq, const uint8_t octets[8 + 32])
+{
+	write_record(r, RECORD_EXECUTED, seq, (struct iovec[]){part(octets, 8 + 32)}, 1, true, 0);
+}
+
 /* With the sequence right above what the store may hold: see records.h. */
 static void write_kept(struct run *r, uint8_t type, ap_bytes octets, uint64_t token)
 {

@@ -244,20 +244,15 @@ static int on_record(void *arg, const struct journal_record *rec)
 
 /* A mark that a crash took is not made again by anybody else: once the checkpoint behind it is
  * merged the batch is not executed any more, and peers ask for the hash. */
-static int mark_again(struct replay *p, uint64_t seq, struct disk_error *why)
+static void mark_again(struct replay *p, uint64_t seq)
 {
 	uint8_t octets[8 + 32];
-	uint64_t token;
 
 	if (seq <= p->marked || BUG(112))
-		return 0;
+		return;
 	disk_put64(octets, p->r->result.time_ms);
 	memcpy(octets + 8, p->r->result.running, 32);
-	if (journal_append_lazy(p->r->journal, RECORD_EXECUTED, seq,
-				(struct iovec[]){{octets, sizeof(octets)}}, 1, &token) == 0)
-		return 0;
-	return disk_say(why, DISK_EFAILED, "the journal takes no mark of batch %llu",
-			(unsigned long long)seq);
+	effect_mark(p->r, seq, octets);
 }
 
 static int machine_again(struct replay *p, struct disk_error *why)
@@ -281,7 +276,7 @@ static int machine_again(struct replay *p, struct disk_error *why)
 		else
 			execute_batch(r, seq, refs->digest, octets, false);
 		if (status == 0)
-			status = mark_again(p, seq, why);
+			mark_again(p, seq);
 	}
 	free(refs);
 	free(buf);

@@ -123,6 +123,7 @@ void run_step(struct run *, struct pbft_event *);
 /* effect.c */
 void effect_run(struct run *, const struct pbft_effect *);
 void effect_overflow(struct run *);   /* the journal has room again */
+void effect_mark(struct run *, uint64_t seq, const uint8_t octets[8 + 32]); /* RECORD_EXECUTED, when there is room */
 void effect_merge_due(struct run *);  /* the journal has become durable further */
 uint64_t effect_durable(struct run *); /* highest token of the core that is durable, 0: none new */
 /* Octets of the batch (protocol.def) executed or proposed as seq: from memory, else read from the journal into buf. */
