@@ -106,6 +106,11 @@ static void check_computed(const struct node *n, const struct pbft_new_view *nv,
 	for (size_t i = 0; i < count; i++) {
 		who |= (uint16_t)(1u << (changes[i]->replica - 1));
 		first = changes[i]->stable > first ? changes[i]->stable : first;
+		if (changes[i]->incarnation < oracle()->incarnation[changes[i]->replica] &&
+		    oracle()->incarnation[changes[i]->replica] <= nv->first && n->run != NULL &&
+		    n->run->pbft->executed >= nv->first)
+			sim_fail("S17: replica %u takes a NEW-VIEW %llu with an old VIEW-CHANGE of %u",
+				 n->id, (ull)nv->view, changes[i]->replica);
 		if (changes[i]->view != nv->view)
 			sim_fail("S5: replica %u takes a NEW-VIEW %llu of VIEW-CHANGEs %llu", n->id,
 				 (ull)nv->view, (ull)changes[i]->view);

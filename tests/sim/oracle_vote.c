@@ -227,6 +227,12 @@ static void check_effects(const struct node *n, const struct pbft *p, const stru
 		case PBFT_WRITE_NEW_VIEW:
 			oracle_view_step(n, ev, e);
 			break;
+		case PBFT_KEEP_VIEW_CHANGE:
+			if (ev->u.view_change->incarnation <
+			    p->incarnations[e->u.kept.replica - 1])
+				sim_fail("S17: replica %u keeps an old VIEW-CHANGE of %u", n->id,
+					 e->u.kept.replica);
+			break;
 		case PBFT_STABLE:
 			check_stable(n, p, e);
 			break;
