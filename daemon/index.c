@@ -495,6 +495,16 @@ static size_t job_items(const struct index *x, struct merge_job *job)
 	return n;
 }
 
+void merge_job_free(struct merge_job *job)
+{
+	if (job == NULL)
+		return;
+	free(job->items);
+	free(job->blocks);
+	free(job->snapshot);
+	free(job);
+}
+
 static struct merge_job *job_new(struct index *x, struct snapshot *s)
 {
 	struct merge_job *job = calloc(1, sizeof(*job));

@@ -50,16 +50,6 @@ struct merge {
 	bool busy;
 };
 
-void merge_job_free(struct merge_job *job)
-{
-	if (job == NULL)
-		return;
-	free(job->items);
-	free(job->blocks);
-	free(job->snapshot);
-	free(job);
-}
-
 const char *merge_error(const struct merge *m)
 {
 	if (m == NULL)

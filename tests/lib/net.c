@@ -526,3 +526,20 @@ void net_free(struct net *net)
 	map_free(&net->signed_votes);
 	free(net);
 }
+
+struct net *net_healthy(uint64_t seed, uint8_t n)
+{
+	struct net_options o;
+	struct net *net;
+
+	net_defaults(&o, seed, n);
+	net = net_new(&o);
+	net_run_us(net, 20000);
+	return net;
+}
+
+void net_settles_within(struct net *net, uint64_t us)
+{
+	if (!net_settle(net, us))
+		net_fail(net, NULL, "not settled in time");
+}

@@ -140,6 +140,7 @@ struct net {
 };
 
 struct net *net_new(const struct net_options *o);
+struct net *net_healthy(uint64_t seed, uint8_t n); /* with the defaults, links up */
 void net_free(struct net *net);
 
 /* A number below `below` from the seed. */
@@ -152,6 +153,7 @@ void net_run_us(struct net *net, uint64_t us);
  * executed by all living replicas, which are equal, with the same stable checkpoint; false: not
  * within that time. */
 bool net_settle(struct net *net, uint64_t us);
+void net_settles_within(struct net *net, uint64_t us); /* else the test fails */
 bool net_is_settled(const struct net *net);
 
 /* One own bundle at a replica; false: it is down, or has enough of them outstanding. */

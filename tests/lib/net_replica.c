@@ -1,5 +1,6 @@
 /* What a shell does around a core: journal, bodies, machine, messages; here with stand-ins for all
  * of them. */
+#include "tests/lib/carry.h"
 #include "tests/lib/net.h"
 
 #include <stdlib.h>
@@ -337,34 +338,13 @@ static void send_other(struct net *net, struct net_replica *r, const struct pbft
 {
 	struct pbft_event ev = {0};
 
+	if (e->kind == PBFT_SEND_BUNDLE && !is_held(r, e->u.bundle.digest))
+		net_fail(net, r, "sends a bundle that is gone");
+	if (carry(&ev, e, r->id)) {
+		net_send(net, r, e->to, &ev);
+		return;
+	}
 	switch (e->kind) {
-	case PBFT_SEND_BUNDLE:
-		if (!is_held(r, e->u.bundle.digest))
-			net_fail(net, r, "sends a bundle that is gone");
-		ev.kind = PBFT_EV_BUNDLE;
-		ev.u.bundle = e->u.bundle;
-		break;
-	case PBFT_SEND_CHECKPOINT:
-		ev.kind = PBFT_EV_CHECKPOINT;
-		ev.u.checkpoint.seq = e->u.checkpoint.seq;
-		ev.u.checkpoint.incarnation = e->u.checkpoint.incarnation;
-		ev.u.checkpoint.replica = r->id;
-		memcpy(ev.u.checkpoint.state, e->u.checkpoint.state, 32);
-		break;
-	case PBFT_SEND_STATUS:
-		ev.kind = PBFT_EV_STATUS;
-		ev.u.status.view = e->u.status.view;
-		ev.u.status.executed = e->u.status.executed;
-		ev.u.status.stable = e->u.status.stable;
-		memcpy(ev.u.status.running, e->u.status.running, 32);
-		ev.u.status.disk = e->u.status.disk;
-		break;
-	case PBFT_SEND_FETCH:
-		ev.kind = PBFT_EV_FETCH;
-		ev.u.fetch.from = e->u.fetch.from;
-		ev.u.fetch.to = e->u.fetch.to;
-		ev.u.fetch.bodies = e->u.fetch.bodies;
-		break;
 	case PBFT_SEND_VIEW_CHANGE:
 		ev.kind = PBFT_EV_VIEW_CHANGE;
 		ev.u.view_change = r->changes[e->u.kept.replica - 1];
@@ -376,11 +356,6 @@ static void send_other(struct net *net, struct net_replica *r, const struct pbft
 		ev.u.new_view.says = &r->new_view->says;
 		ev.u.new_view.n_changes = r->new_view->n_changes;
 		memcpy(ev.u.new_view.changes, r->new_view->changes, sizeof(ev.u.new_view.changes));
-		break;
-	case PBFT_SEND_FETCH_BATCH:
-		ev.kind = PBFT_EV_FETCH_BATCH;
-		ev.u.fetch_batch.seq = e->u.drop.seq;
-		memcpy(ev.u.fetch_batch.batch, e->u.drop.batch, 32);
 		break;
 	default: /* PBFT_SEND_ATTEST */
 		if (!is_kept(net, r, e->u.attest.seq))

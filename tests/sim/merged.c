@@ -183,16 +183,6 @@ static void commit(struct store *s, const struct merge_job *job)
 	purge(s, job);
 }
 
-void merge_job_free(struct merge_job *job)
-{
-	if (job == NULL)
-		return;
-	free(job->items);
-	free(job->blocks);
-	free(job->snapshot);
-	free(job);
-}
-
 bool merge_start(struct merge *m, struct merge_job *job)
 {
 	struct node *n = m->node;

@@ -163,26 +163,26 @@ static void power_cuts(struct drawing *d)
 	}
 }
 
-static void links(struct drawing *d)
+/* What befalls frames from one replica to another, for a while. */
+static void between_two(struct drawing *d, enum plan_kind kind, int64_t from, int64_t back)
 {
 	for (uint64_t i = rng_between(&d->rng, 1, 3 * d->often); i > 0; i--) {
 		uint64_t at = some_time(d);
 		int64_t a = somebody(d), b = another(d, a);
 
-		add(d, at, PLAN_LINK, a, b, 0);
-		add(d, at + rng_spread(&d->rng, d->end / 5), PLAN_LINK, a, b, 1);
+		add(d, at, kind, a, b, from);
+		add(d, at + rng_spread(&d->rng, d->end / 5), kind, a, b, back);
 	}
+}
+
+static void links(struct drawing *d)
+{
+	between_two(d, PLAN_LINK, 0, 1);
 }
 
 static void mutes(struct drawing *d)
 {
-	for (uint64_t i = rng_between(&d->rng, 1, 3 * d->often); i > 0; i--) {
-		uint64_t at = some_time(d);
-		int64_t a = somebody(d), b = another(d, a);
-
-		add(d, at, PLAN_MUTE, a, b, 1);
-		add(d, at + rng_spread(&d->rng, d->end / 5), PLAN_MUTE, a, b, 0);
-	}
+	between_two(d, PLAN_MUTE, 1, 0);
 }
 
 /* A group is cut off from the rest, in one direction or both. */

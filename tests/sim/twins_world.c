@@ -12,6 +12,7 @@
 
 #include "daemon/pbft/pbft.h"
 #include "libproto/digest.h"
+#include "tests/lib/carry.h"
 #include "tests/sim/fasthash.h"
 #include "tests/sim/twins.h"
 #include "tests/sim/wrap.h"
@@ -332,41 +333,11 @@ static void send_other(struct copy *c, const struct pbft_effect *e)
 {
 	struct pbft_event ev = {0};
 
-	switch (e->kind) {
-	case PBFT_SEND_BUNDLE:
-		ev.kind = PBFT_EV_BUNDLE;
-		ev.u.bundle = e->u.bundle;
-		break;
-	case PBFT_SEND_CHECKPOINT:
-		ev.kind = PBFT_EV_CHECKPOINT;
-		ev.u.checkpoint.seq = e->u.checkpoint.seq;
-		ev.u.checkpoint.replica = c->id;
-		memcpy(ev.u.checkpoint.state, e->u.checkpoint.state, 32);
-		break;
-	case PBFT_SEND_STATUS:
-		ev.kind = PBFT_EV_STATUS;
-		ev.u.status.view = e->u.status.view;
-		ev.u.status.executed = e->u.status.executed;
-		ev.u.status.stable = e->u.status.stable;
-		memcpy(ev.u.status.running, e->u.status.running, 32);
-		break;
-	case PBFT_SEND_FETCH:
-		ev.kind = PBFT_EV_FETCH;
-		ev.u.fetch.from = e->u.fetch.from;
-		ev.u.fetch.to = e->u.fetch.to;
-		ev.u.fetch.bodies = e->u.fetch.bodies;
-		break;
-	case PBFT_SEND_FETCH_BATCH:
-		ev.kind = PBFT_EV_FETCH_BATCH;
-		ev.u.fetch_batch.seq = e->u.drop.seq;
-		memcpy(ev.u.fetch_batch.batch, e->u.drop.batch, 32);
-		break;
-	case PBFT_SEND_ATTEST:
+	if (e->kind == PBFT_SEND_ATTEST) {
 		ev.kind = PBFT_EV_ATTEST;
 		ev.u.attest.seq = e->u.attest.seq;
 		memcpy(ev.u.attest.running, w->truth[e->u.attest.seq].running, 32);
-		break;
-	default:
+	} else if (!carry(&ev, e, c->id)) {
 		send_view(c, e);
 		return;
 	}

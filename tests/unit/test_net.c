@@ -123,17 +123,6 @@ static void larger_networks_agree_too(void **state)
 
 /* ---- single misfortunes ---- */
 
-static struct net *healthy(uint64_t seed, uint8_t n)
-{
-	struct net_options o;
-	struct net *net;
-
-	net_defaults(&o, seed, n);
-	net = net_new(&o);
-	net_run_us(net, 20000);
-	return net;
-}
-
 /* Bundles from all living replicas for so long. */
 static void load(struct net *net, uint64_t us)
 {
@@ -145,20 +134,14 @@ static void load(struct net *net, uint64_t us)
 	}
 }
 
-static void settles_within(struct net *net, uint64_t us)
-{
-	if (!net_settle(net, us))
-		net_fail(net, NULL, "not settled in time");
-}
-
 static void one_dead_backup_stops_nothing(void **state)
 {
-	struct net *net = healthy(1, 4);
+	struct net *net = net_healthy(1, 4);
 
 	(void)state;
 	net_crash(net, 3);
 	load(net, 2 * SECOND);
-	settles_within(net, SECOND);
+	net_settles_within(net, SECOND);
 	assert_true(net->n_truth > 100);
 	assert_true(net->replicas[0].stable > 64);
 	net_free(net);
@@ -166,7 +149,7 @@ static void one_dead_backup_stops_nothing(void **state)
 
 static void two_dead_backups_of_four_stop_it_and_one_back_lets_it_go_on(void **state)
 {
-	struct net *net = healthy(2, 4);
+	struct net *net = net_healthy(2, 4);
 	uint64_t before;
 
 	(void)state;
@@ -178,14 +161,14 @@ static void two_dead_backups_of_four_stop_it_and_one_back_lets_it_go_on(void **s
 	load(net, 2 * SECOND);
 	assert_int_equal(net->n_truth, before);
 	net_restart(net, 4);
-	settles_within(net, 2 * SECOND);
+	net_settles_within(net, 2 * SECOND);
 	assert_true(net->n_truth > before);
 	net_free(net);
 }
 
 static void a_backup_that_missed_many_batches_catches_up_under_load(void **state)
 {
-	struct net *net = healthy(3, 4);
+	struct net *net = net_healthy(3, 4);
 	uint64_t missed;
 
 	(void)state;
@@ -197,19 +180,19 @@ static void a_backup_that_missed_many_batches_catches_up_under_load(void **state
 	assert_true(missed > 10u * net->conf.window);
 	net_restart(net, 2);
 	load(net, SECOND);
-	settles_within(net, SECOND);
+	net_settles_within(net, SECOND);
 	assert_int_equal(net->replicas[1].behind, 0);
 	assert_true(net->sent[PBFT_SEND_FETCH] > missed / PBFT_FETCH_MAX);
 	/* and it votes again: with another one dead it is needed */
 	net_crash(net, 3);
 	load(net, SECOND);
-	settles_within(net, SECOND);
+	net_settles_within(net, SECOND);
 	net_free(net);
 }
 
 static void all_killed_and_restarted_lose_nothing_executed(void **state)
 {
-	struct net *net = healthy(4, 4);
+	struct net *net = net_healthy(4, 4);
 
 	(void)state;
 	for (int round = 0; round < 20; round++) {
@@ -223,7 +206,7 @@ static void all_killed_and_restarted_lose_nothing_executed(void **state)
 			net_restart(net, id);
 			net_run_us(net, net_random(net, SECOND / 5));
 		}
-		settles_within(net, 2 * SECOND);
+		net_settles_within(net, 2 * SECOND);
 		assert_true(net->n_truth >= before);
 	}
 	net_free(net);
@@ -231,12 +214,12 @@ static void all_killed_and_restarted_lose_nothing_executed(void **state)
 
 static void an_idle_network_sends_heartbeats_and_nothing_else(void **state)
 {
-	struct net *net = healthy(5, 4);
+	struct net *net = net_healthy(5, 4);
 	uint64_t before[PBFT_DIVERGED + 1];
 
 	(void)state;
 	load(net, SECOND);
-	settles_within(net, SECOND);
+	net_settles_within(net, SECOND);
 	net_run_us(net, 2 * SECOND);
 	memcpy(before, net->sent, sizeof(before));
 	net_run_us(net, 60 * (uint64_t)SECOND);
@@ -249,7 +232,7 @@ static void an_idle_network_sends_heartbeats_and_nothing_else(void **state)
 
 static void an_idle_network_answers_at_once(void **state)
 {
-	struct net *net = healthy(6, 4);
+	struct net *net = net_healthy(6, 4);
 	/* bundle to the primary, PRE-PREPARE, PREPARE, COMMIT, and two syncs on the way */
 	uint64_t longest = 4u * net->o.delay_us[1] + 3u * 2u * net->o.disk_us[1];
 
@@ -299,7 +282,7 @@ static bool lie(void *arg, uint8_t from, uint8_t to, struct pbft_event *ev)
 
 static void liars_serve(uint64_t seed, uint8_t n, uint16_t who)
 {
-	struct liars l = {.net = healthy(seed, n), .who = who};
+	struct liars l = {.net = net_healthy(seed, n), .who = who};
 
 	load(l.net, SECOND / 10);
 	net_crash(l.net, n);
@@ -307,7 +290,7 @@ static void liars_serve(uint64_t seed, uint8_t n, uint16_t who)
 	l.net->on_send = lie;
 	l.net->arg = &l;
 	net_restart(l.net, n);
-	settles_within(l.net, 20 * (uint64_t)SECOND);
+	net_settles_within(l.net, 20 * (uint64_t)SECOND);
 	assert_true(l.lies > 0);
 	net_free(l.net);
 }
@@ -340,7 +323,7 @@ static void journals_that_kept_too_little_make_a_laggard_say_so(void **state)
 	assert_true(net->replicas[3].behind > 0);
 	assert_int_equal(net->replicas[3].executed, had);
 	net_crash(net, 4); /* the others are not kept from anything */
-	settles_within(net, SECOND);
+	net_settles_within(net, SECOND);
 	net_free(net);
 }
 
@@ -348,13 +331,13 @@ static void journals_that_kept_too_little_make_a_laggard_say_so(void **state)
 
 static void one_wrong_clock_prepares_nothing_and_follows(void **state)
 {
-	struct net *net = healthy(9, 4);
+	struct net *net = net_healthy(9, 4);
 	struct pbft_info info;
 
 	(void)state;
 	net->replicas[2].skew_ms = -3600 * 1000; /* the others are ahead of it */
 	load(net, SECOND);
-	settles_within(net, SECOND);
+	net_settles_within(net, SECOND);
 	pbft_info(net->replicas[2].core, &info);
 	assert_true(info.dropped[PBFT_DROP_CLOCK] > 0);
 	assert_int_equal(info.executed, net->n_truth);
@@ -373,25 +356,25 @@ static void two_wrong_clocks_of_four_wait_until_they_are_set(void **state)
 	net = net_new(&o);
 	net_run_us(net, 20000);
 	load(net, SECOND / 10);
-	settles_within(net, SECOND);
+	net_settles_within(net, SECOND);
 	before = net->n_truth;
 	net->replicas[1].skew_ms = net->replicas[2].skew_ms = -3600 * 1000;
 	load(net, SECOND);
 	assert_int_equal(net->n_truth, before);
 	net->replicas[1].skew_ms = 0;
-	settles_within(net, SECOND);
+	net_settles_within(net, SECOND);
 	assert_true(net->n_truth > before);
 	net_free(net);
 }
 
 static void a_relay_cut_off_from_the_primary_is_heard_through_others(void **state)
 {
-	struct net *net = healthy(11, 4);
+	struct net *net = net_healthy(11, 4);
 
 	(void)state;
 	net_link(net, 1, 4, false);
 	assert_true(net_submit(net, 4, 1, 100));
-	settles_within(net, 2 * SECOND);
+	net_settles_within(net, 2 * SECOND);
 	assert_int_equal(net->n_truth, 1);
 	net_free(net);
 }
@@ -402,7 +385,7 @@ static void the_same_seed_gives_the_same_run(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct net *net = healthy(12, 7);
+		struct net *net = net_healthy(12, 7);
 
 		net->o.loss = 100;
 		load(net, SECOND);

@@ -37,23 +37,6 @@ static void load(struct net *net, uint64_t us)
 	}
 }
 
-static struct net *healthy(uint64_t seed, uint8_t n)
-{
-	struct net_options o;
-	struct net *net;
-
-	net_defaults(&o, seed, n);
-	net = net_new(&o);
-	net_run_us(net, 20000);
-	return net;
-}
-
-static void settles_within(struct net *net, uint64_t us)
-{
-	if (!net_settle(net, us))
-		net_fail(net, NULL, "not settled in time");
-}
-
 /* Until something is executed that was not; the time it took. */
 static uint64_t silence(struct net *net, uint64_t longest)
 {
@@ -74,7 +57,7 @@ static void a_dead_primary_is_replaced_within_two_seconds(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= 20; seed++) {
-		struct net *net = healthy(seed, 4);
+		struct net *net = net_healthy(seed, 4);
 
 		load(net, SECOND / 5 + net_random(net, SECOND / 5));
 		net_crash(net, 1);
@@ -83,7 +66,7 @@ static void a_dead_primary_is_replaced_within_two_seconds(void **state)
 		assert_int_equal(net_view(net), 1);
 		load(net, SECOND);
 		net_restart(net, 1);
-		settles_within(net, 5 * (uint64_t)SECOND);
+		net_settles_within(net, 5 * (uint64_t)SECOND);
 		assert_int_equal(net_view(net), 1);
 		net_free(net);
 	}
@@ -91,12 +74,12 @@ static void a_dead_primary_is_replaced_within_two_seconds(void **state)
 
 static void one_client_is_enough_to_replace_it(void **state)
 {
-	struct net *net = healthy(2, 4);
+	struct net *net = net_healthy(2, 4);
 
 	(void)state;
 	net_crash(net, 1);
 	assert_true(net_submit(net, 3, 1, 100));
-	settles_within(net, 2 * (uint64_t)SECOND);
+	net_settles_within(net, 2 * (uint64_t)SECOND);
 	assert_int_equal(net->n_truth, 1);
 	net_free(net);
 }
@@ -105,7 +88,7 @@ static void two_dead_primaries_of_seven_are_passed_over(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= 10; seed++) {
-		struct net *net = healthy(seed, 7);
+		struct net *net = net_healthy(seed, 7);
 
 		load(net, SECOND / 5);
 		net_crash(net, 1);
@@ -115,18 +98,18 @@ static void two_dead_primaries_of_seven_are_passed_over(void **state)
 		assert_int_equal(net_view(net), 2);
 		load(net, SECOND);
 		net_heal(net);
-		settles_within(net, 10 * (uint64_t)SECOND);
+		net_settles_within(net, 10 * (uint64_t)SECOND);
 		net_free(net);
 	}
 }
 
 static void an_idle_network_keeps_a_dead_primary(void **state)
 {
-	struct net *net = healthy(4, 4);
+	struct net *net = net_healthy(4, 4);
 
 	(void)state;
 	load(net, SECOND / 5);
-	settles_within(net, SECOND);
+	net_settles_within(net, SECOND);
 	net_crash(net, 1);
 	net_run_us(net, 60 * (uint64_t)SECOND);
 	assert_int_equal(net_view(net), 0);
@@ -135,7 +118,7 @@ static void an_idle_network_keeps_a_dead_primary(void **state)
 
 static void a_time_out_comes_down_again(void **state)
 {
-	struct net *net = healthy(5, 7);
+	struct net *net = net_healthy(5, 7);
 	struct pbft_info info;
 
 	(void)state;
@@ -149,7 +132,7 @@ static void a_time_out_comes_down_again(void **state)
 	pbft_info(net->replicas[6].core, &info);
 	assert_int_equal(info.timeout_ms, net->o.timeout_ms);
 	net_heal(net);
-	settles_within(net, 10 * (uint64_t)SECOND);
+	net_settles_within(net, 10 * (uint64_t)SECOND);
 	net_free(net);
 }
 
@@ -157,7 +140,7 @@ static void a_time_out_comes_down_again(void **state)
  */
 static void one_alone_in_a_higher_view_moves_nobody_and_follows(void **state)
 {
-	struct net *net = healthy(6, 4);
+	struct net *net = net_healthy(6, 4);
 	struct pbft_info info;
 
 	(void)state;
@@ -170,11 +153,11 @@ static void one_alone_in_a_higher_view_moves_nobody_and_follows(void **state)
 	for (uint8_t id = 1; id <= 3; id++)
 		net_link(net, 4, id, true);
 	load(net, 3 * (uint64_t)SECOND);
-	settles_within(net, 5 * (uint64_t)SECOND);
+	net_settles_within(net, 5 * (uint64_t)SECOND);
 	net_crash(net, 1); /* now it is needed, and they meet */
-	settles_within(net, 5 * (uint64_t)SECOND);
+	net_settles_within(net, 5 * (uint64_t)SECOND);
 	load(net, SECOND);
-	settles_within(net, 10 * (uint64_t)SECOND);
+	net_settles_within(net, 10 * (uint64_t)SECOND);
 	net_free(net);
 }
 
@@ -303,7 +286,7 @@ static void run_traitor(uint64_t seed, uint8_t n, enum fault fault)
 	net_restart(t.net, 4);
 	t.net->on_send = NULL;
 	net_heal(t.net);
-	settles_within(t.net, 60 * (uint64_t)SECOND);
+	net_settles_within(t.net, 60 * (uint64_t)SECOND);
 	net_free(t.net);
 }
 
@@ -379,9 +362,9 @@ static void run_crashes(uint64_t seed, uint8_t n)
 				net_restart(net, id);
 	}
 	net_heal(net);
-	settles_within(net, 120 * (uint64_t)SECOND);
+	net_settles_within(net, 120 * (uint64_t)SECOND);
 	load(net, SECOND);
-	settles_within(net, 60 * (uint64_t)SECOND);
+	net_settles_within(net, 60 * (uint64_t)SECOND);
 	net_free(net);
 }
 
