@@ -297,18 +297,26 @@ static void write_checkpoint(struct run *r, const struct pbft_effect *e)
 		     1, false, e->token);
 }
 
-static void write_stable(struct run *r, const struct pbft_effect *e)
+/* The certificate; the own signature, if it is in it, is made here. */
+static size_t stable_octets(struct run *r, const struct pbft_effect *e,
+			    uint8_t octets[RECORD_CERTIFICATE_MAX])
 {
-	uint8_t octets[RECORD_CERTIFICATE_MAX], sig[AP_REPLICAS_MAX][64];
+	uint8_t sig[AP_REPLICAS_MAX][64];
 	ap_checkpoint_vote own = {.seq = e->u.stable.seq, .replica = r->self};
-	size_t n;
 
 	memcpy(sig, e->u.stable.sig, sizeof(sig));
 	own.incarnation = e->u.stable.incarnation[r->self - 1];
 	memcpy(own.state.octets, e->u.stable.state, 32);
 	sign_checkpoint(r->secret, r->net.genesis, &own, sig[r->self - 1]);
-	n = record_stable(octets, e->u.stable.seq, e->u.stable.state, e->u.stable.who, e->u.stable.incarnation,
-			  (const uint8_t(*)[64])sig);
+	return record_stable(octets, e->u.stable.seq, e->u.stable.state, e->u.stable.who,
+			     e->u.stable.incarnation, (const uint8_t(*)[64])sig);
+}
+
+static void write_stable(struct run *r, const struct pbft_effect *e)
+{
+	uint8_t octets[RECORD_CERTIFICATE_MAX];
+	size_t n = stable_octets(r, e, octets);
+
 	write_record(r, RECORD_STABLE, e->u.stable.seq + 1, (struct iovec[]){part(octets, n)}, 1, false,
 		     e->token);
 }
@@ -590,9 +598,12 @@ static void stable(struct run *r, const struct pbft_effect *e)
 {
 	size_t last = (r->token_first + r->token_count + RUN_TOKENS_MAX - 1) % RUN_TOKENS_MAX;
 
+	uint8_t proof[RECORD_CERTIFICATE_MAX];
+
 	/* what waits for room has no token yet: the next checkpoint takes this one along */
 	if (r->overflow != NULL)
 		return;
+	index_proof(r->index, e->u.stable.seq, proof, stable_octets(r, e, proof));
 	r->merge_due.seq = e->u.stable.seq;
 	r->merge_due.token = r->token_count > 0 ? r->tokens[last].journal : 1;
 	effect_merge_due(r);
@@ -625,23 +636,16 @@ static void keep_view_change(struct run *r, const struct pbft_effect *e)
 
 static void behind(struct run *r, const struct pbft_effect *e)
 {
-	(void)r;
-	log_say(LOG_L_ERROR,
-		"too far behind have=%llu offered=%llu: the others no longer keep what this "
-		"replica "
-		"lacks; start it from a copy of another's store",
+	log_say(LOG_L_INFO,
+		"behind have=%llu offered=%llu: nobody gives the batches in between",
 		(unsigned long long)e->u.behind.have, (unsigned long long)e->u.behind.offered);
+	fetch_state_behind(r);
 }
 
 static void diverged(struct run *r, const struct pbft_effect *e)
 {
-	(void)r;
-	log_say(LOG_L_ERROR,
-		"this replica's state differs from that of the others checkpoint=%llu "
-		"signers=%04x: it "
-		"has stopped voting; keep its data directory as evidence, and start it from "
-		"another's",
-		(unsigned long long)e->u.diverged.seq, e->u.diverged.who);
+	quarantine_begin(r, e->u.diverged.seq, e->u.diverged.own, e->u.diverged.others,
+			 e->u.diverged.who);
 }
 
 void effect_run(struct run *r, const struct pbft_effect *e)

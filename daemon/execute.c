@@ -42,7 +42,11 @@ static size_t bundles_of(struct run *r, ap_bytes octets, uint64_t *time_ms)
 void execute_keygen(struct run *r)
 {
 	struct disk_error why = {""};
+	struct pbft_info core;
 
+	pbft_info(r->pbft, &core);
+	if (core.lacks || core.diverged || r->quarantine != QUARANTINE_NONE)
+		return; /* what is due shows in the state alone; who is in quarantine has no part */
 	if (keygen_step(r->keygen, r->machine, run_now(), &why) != 0)
 		run_fail(r, why.text);
 }

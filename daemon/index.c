@@ -17,6 +17,7 @@ enum {
 	MERGES_UNSIGNED = 2, /* a block without signature is dropped after so many merges: its
 			      * outcomes are signed in a later batch when asked for */
 	TABLE_FIRST = 1024,
+	ABSORBS_MAX = 16, /* of one transaction */
 };
 
 struct snapshot {
@@ -46,6 +47,18 @@ struct index {
 	struct snapshot snapshots[SNAPSHOTS];
 	uint64_t stable_seq; /* asked for, not yet started */
 	uint64_t merged_seq;
+	/* leaves of the history behind what is merged */
+	struct merge_leaf *tail;
+	size_t n_tail, tail_cap;
+	/* proof of the checkpoint asked for last */
+	uint64_t proof_seq;
+	uint8_t *proof;
+	size_t proof_len;
+	/* transferred: waits for the thread; of these the state, when it is in */
+	struct absorb *absorbs, **absorbs_end;
+	size_t n_absorbs;
+	uint64_t installed;
+	uint64_t executing; /* batch under way, or the last one */
 	uint8_t *merged_snapshot;
 	size_t merged_len;
 	/* what find and answer lend out */
@@ -267,6 +280,8 @@ static bool store_find(void *ctx, const uint8_t id[AP_ID_LEN], struct machine_fi
 	}
 	if (merge_find(x->merge, id, &merged) != 1)
 		return false; /* damage is latched: the process stops before this batch counts */
+	if (merged.outcome.sequence >= x->executing)
+		return false; /* of a transfer that is not through: not known at this point of the log */
 	memcpy(out->id, id, AP_ID_LEN);
 	out->relay = merged.relay;
 	out->outcome = merged.outcome;
@@ -314,7 +329,7 @@ void index_store(struct index *x, struct machine_store *out)
 
 void index_begin(struct index *x, uint64_t seq)
 {
-	(void)seq;
+	x->executing = seq;
 	merge_read_begin(x->merge);
 	x->reading = true;
 }
@@ -352,9 +367,31 @@ static void attach(struct index *x, struct block *b, const struct machine_entry 
 		repoint(e, b, (uint16_t)m->leaf);
 }
 
+static void tail_add(struct index *x, const struct machine_result *r)
+{
+	if (r->seq != x->merged_seq + x->n_tail + 1)
+		return; /* not behind what is here */
+	if (x->n_tail == x->tail_cap) {
+		size_t cap = x->tail_cap == 0 ? 512 : 2 * x->tail_cap;
+		struct merge_leaf *tail = realloc(x->tail, cap * sizeof(*tail));
+
+		if (tail == NULL) {
+			fail(x, "out of memory for the history: give this replica more, and start "
+				"it again");
+			return;
+		}
+		x->tail = tail;
+		x->tail_cap = cap;
+	}
+	memcpy(x->tail[x->n_tail].hash, r->leaf, 32);
+	x->tail[x->n_tail++].time_ms = r->time_ms;
+}
+
 void index_end(struct index *x, const struct machine_result *r)
 {
 	struct block *b;
+
+	tail_add(x, r);
 
 	if (r->sign != MACHINE_SIGN_NOTHING) {
 		b = blocks_room(x) ? block_new(x, r) : NULL;
@@ -495,16 +532,6 @@ static size_t job_items(const struct index *x, struct merge_job *job)
 	return n;
 }
 
-void merge_job_free(struct merge_job *job)
-{
-	if (job == NULL)
-		return;
-	free(job->items);
-	free(job->blocks);
-	free(job->snapshot);
-	free(job);
-}
-
 static struct merge_job *job_new(struct index *x, struct snapshot *s)
 {
 	struct merge_job *job = calloc(1, sizeof(*job));
@@ -516,9 +543,19 @@ static struct merge_job *job_new(struct index *x, struct snapshot *s)
 	job->horizon_ms = x->conf.horizon_ms;
 	job->items = calloc(x->table_used + 1, sizeof(*job->items));
 	job->blocks = calloc(x->n_blocks + 1, sizeof(*job->blocks));
-	if (job->items == NULL || job->blocks == NULL) {
+	job->n_tail = s->seq - x->merged_seq <= x->n_tail ? s->seq - x->merged_seq : 0;
+	job->tail = calloc(job->n_tail + 1, sizeof(*job->tail));
+	if (job->items == NULL || job->blocks == NULL || job->tail == NULL) {
 		merge_job_free(job);
 		return NULL;
+	}
+	if (job->n_tail > 0)
+		memcpy(job->tail, x->tail, job->n_tail * sizeof(*job->tail));
+	if (x->proof_seq == s->seq) {
+		job->proof = x->proof;
+		job->proof_len = x->proof_len;
+		x->proof = NULL;
+		x->proof_seq = 0;
 	}
 	job->n_blocks = job_blocks(x, job);
 	job->n_items = job_items(x, job);
@@ -533,7 +570,8 @@ static void merge_next(struct index *x)
 	struct snapshot *s = snapshot_of(x, x->stable_seq);
 	struct merge_job *job;
 
-	if (s == NULL || merge_busy(x->merge) || index_error(x) != NULL)
+	/* a state that is installed, and not taken up yet: memory goes with it */
+	if (s == NULL || merge_busy(x->merge) || x->installed > 0 || index_error(x) != NULL)
 		return;
 	job = job_new(x, s);
 	if (job != NULL && !merge_start(x->merge, job))
@@ -606,6 +644,8 @@ static void drop_blocks(struct index *x, const struct merge_job *job)
 
 static void merge_done(struct index *x, struct merge_job *job)
 {
+	memmove(x->tail, x->tail + job->n_tail, (x->n_tail - job->n_tail) * sizeof(*x->tail));
+	x->n_tail -= job->n_tail;
 	x->merged_seq = job->seq;
 	free(x->merged_snapshot);
 	x->merged_snapshot = NULL;
@@ -616,14 +656,159 @@ static void merge_done(struct index *x, struct merge_job *job)
 	merge_job_free(job);
 }
 
+/* ---- what was transferred ---- */
+
+static void absorb_next(struct index *x)
+{
+	struct absorb *a = x->absorbs;
+	struct merge_job *job;
+	size_t n = 1;
+
+	if (a == NULL || merge_busy(x->merge) || x->installed > 0 || index_error(x) != NULL)
+		return;
+	job = a->job != NULL ? a->job : calloc(1, sizeof(*job));
+	if (job == NULL)
+		return; /* with the next poll */
+	a->job = NULL;
+	job->absorb = a;
+	/* what waits goes in one transaction, but an installation stands alone */
+	for (; n < ABSORBS_MAX && !a->installs && a->next != NULL && !a->next->installs; n++)
+		a = a->next;
+	x->absorbs = a->next;
+	a->next = NULL;
+	if (x->absorbs == NULL)
+		x->absorbs_end = &x->absorbs;
+	if (!merge_start(x->merge, job))
+		merge_job_free(job);
+}
+
+void index_absorb(struct index *x, struct absorb *a)
+{
+	a->next = NULL;
+	*x->absorbs_end = a;
+	x->absorbs_end = &a->next;
+	x->n_absorbs++;
+	absorb_next(x);
+}
+
+size_t index_absorbing(const struct index *x)
+{
+	return x->n_absorbs;
+}
+
+/* All of memory is of batches that the state covers. */
+static void forget_all(struct index *x)
+{
+	for (size_t i = 0; i < x->table_size; i++) {
+		free(x->table[i].entry);
+		x->table[i] = (struct slot){0};
+	}
+	x->table_used = 0;
+	for (size_t i = 0; i < x->n_blocks; i++)
+		block_free(x->blocks[i]);
+	x->n_blocks = x->n_tail = 0;
+	for (size_t i = 0; i < SNAPSHOTS; i++) {
+		free(x->snapshots[i].octets);
+		x->snapshots[i] = (struct snapshot){0};
+	}
+	free(x->merged_snapshot);
+	x->merged_snapshot = NULL;
+}
+
+static void absorb_done(struct index *x, struct merge_job *job)
+{
+	for (const struct absorb *a = job->absorb; a != NULL; a = a->next)
+		x->n_absorbs--;
+	if (job->absorb->installs)
+		x->installed = job->seq;
+	merge_job_free(job);
+}
+
+/* Executed meanwhile: only what is merged has moved on. */
+static void overtaken(struct index *x, uint64_t seq)
+{
+	size_t n = seq - x->merged_seq;
+
+	if (seq <= x->merged_seq)
+		return;
+	n = n < x->n_tail ? n : x->n_tail;
+	memmove(x->tail, x->tail + n, (x->n_tail - n) * sizeof(*x->tail));
+	x->n_tail -= n;
+	x->merged_seq = seq;
+	free(x->merged_snapshot);
+	x->merged_snapshot = NULL;
+}
+
+uint64_t index_installed(struct index *x, uint64_t executed)
+{
+	uint64_t seq = x->installed;
+
+	x->installed = 0;
+	if (seq > 0 && executed >= seq) {
+		overtaken(x, seq);
+		index_poll(x);
+		return 0;
+	}
+	if (seq > 0) {
+		forget_all(x);
+		x->merged_seq = x->stable_seq = x->executing = seq;
+		index_poll(x);
+	}
+	return seq;
+}
+
+int index_renew(struct index *x, struct disk_error *why)
+{
+	int status;
+
+	merge_close(x->merge);
+	x->merge = NULL;
+	while (x->absorbs != NULL) {
+		struct absorb *next = x->absorbs->next;
+
+		merge_job_free(x->absorbs->job);
+		x->absorbs->next = NULL;
+		absorb_free(x->absorbs);
+		x->absorbs = next;
+	}
+	x->absorbs_end = &x->absorbs;
+	x->n_absorbs = 0;
+	forget_all(x);
+	x->merged_seq = x->stable_seq = x->executing = x->installed = 0;
+	status = merge_put_aside(&x->conf, why);
+	return status != 0 ? status : merge_open(&x->merge, &x->conf, why);
+}
+
+void index_proof(struct index *x, uint64_t seq, const uint8_t *octets, size_t len)
+{
+	free(x->proof);
+	x->proof = malloc(len);
+	x->proof_seq = 0;
+	if (x->proof == NULL)
+		return; /* this checkpoint is merged without it, and served to nobody */
+	memcpy(x->proof, octets, len);
+	x->proof_len = len;
+	x->proof_seq = seq;
+}
+
+struct merge *index_merge(struct index *x)
+{
+	return x->merge;
+}
+
 uint64_t index_poll(struct index *x)
 {
 	struct merge_job *job;
 
-	while ((job = merge_ended(x->merge)) != NULL)
-		merge_done(x, job);
+	while ((job = merge_ended(x->merge)) != NULL) {
+		if (job->absorb != NULL)
+			absorb_done(x, job);
+		else
+			merge_done(x, job);
+	}
 	if (x->stable_seq > x->merged_seq)
 		merge_next(x);
+	absorb_next(x);
 	return x->merged_seq;
 }
 
@@ -652,6 +837,7 @@ int index_open(struct index **out, const struct index_conf *conf, struct disk_er
 	if (x == NULL)
 		return disk_say(why, DISK_ESYSTEM, "out of memory while opening the store");
 	x->conf = *conf;
+	x->absorbs_end = &x->absorbs;
 	x->table_size = TABLE_FIRST;
 	x->table = calloc(TABLE_FIRST, sizeof(*x->table));
 	if (x->table == NULL || ap_random(x->table_key, sizeof(x->table_key)) != 0) {
@@ -674,8 +860,18 @@ void index_close(struct index *x)
 	if (x == NULL)
 		return;
 	merge_close(x->merge);
+	while (x->absorbs != NULL) {
+		struct absorb *next = x->absorbs->next;
+
+		merge_job_free(x->absorbs->job);
+		x->absorbs->next = NULL;
+		absorb_free(x->absorbs);
+		x->absorbs = next;
+	}
 	for (size_t i = 0; x->table != NULL && i < x->table_size; i++)
 		free(x->table[i].entry);
+	free(x->tail);
+	free(x->proof);
 	for (size_t i = 0; i < x->n_blocks; i++)
 		block_free(x->blocks[i]);
 	for (size_t i = 0; i < SNAPSHOTS; i++)

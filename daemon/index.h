@@ -75,6 +75,22 @@ void index_stable(struct index *, uint64_t seq);
 int index_fd(const struct index *);           /* an eventfd; readable: call index_poll() */
 uint64_t index_poll(struct index *);          /* what is merged now, see index_merged() */
 
+/* ---- state transfer: daemon/fetch_state.c ---- */
+
+/* What proves that checkpoint `seq` is stable, before index_stable(); copied. */
+void index_proof(struct index *, uint64_t seq, const uint8_t *octets, size_t len);
+struct absorb;
+struct merge;
+/* Takes over what was verified, to be stored in the order of the calls. */
+void index_absorb(struct index *, struct absorb *);
+size_t index_absorbing(const struct index *); /* not stored yet */
+/* A state has been installed since the last call: its sequence, else 0. Memory is emptied: the caller brings the
+ * machine there before it does anything else. If the machine has executed that far by itself: 0, and nothing is emptied. */
+uint64_t index_installed(struct index *, uint64_t executed);
+/* Moves the store away and begins with an empty one. 0 or DISK_E*: stop. index_fd() is another one then. */
+int index_renew(struct index *, struct disk_error *why);
+struct merge *index_merge(struct index *); /* for lookups of index_priv.h */
+
 struct index_info {
 	uint64_t merged_seq, in_memory, blocks;
 };

@@ -4,6 +4,7 @@
 
 #include "daemon/index.h"
 #include "daemon/kv.h"
+#include "daemon/transfer/transfer.h"
 
 struct block {
 	struct index_block pub;
@@ -39,7 +40,48 @@ struct merge_block {
 	bool is_first; /* not merged before */
 	uint8_t sig[64];
 };
+/* The history's leaf of a batch: draft {#state}. */
+struct merge_leaf {
+	uint8_t hash[32];
+	uint64_t time_ms;
+};
+
+/* What was transferred, verified: daemon/fetch_state.c makes it. One transaction. */
+struct absorb_chunk {
+	uint64_t seq, time_ms;
+	ap_bytes outcomes; /* borrows from absorb.octets */
+	size_t n;	   /* outcomes */
+	bool proven;	   /* the rest is there: */
+	struct ap_statement statement;
+	uint8_t sig[64];
+	uint16_t *leaf; /* n: place of each outcome among the leaves */
+	uint8_t *nodes; /* the tree */
+};
+struct absorb {
+	struct absorb *next;
+	struct absorb_chunk *chunks;
+	size_t n_chunks;
+	uint8_t *octets;
+	size_t len;
+	/* or a whole section of the history, with its way up */
+	bool has_section;
+	uint64_t section;
+	uint8_t leaves[AP_SECTION_LEAVES][32];
+	uint8_t path[AP_FRONTIER_MAX][32];
+	unsigned n_path;
+	/* or the state itself, in the job; and what is left of the tree: */
+	bool installs;
+	struct ap_frontier frontier;
+	struct merge_job *job; /* of an installation: it has seq, snapshot, proof */
+};
+void absorb_free(struct absorb *); /* and those behind it */
+
 struct merge_job {
+	struct absorb *absorb; /* NULL: a merge */
+	uint8_t *proof;	       /* of the checkpoint, as RECORD_STABLE has it; may be NULL */
+	size_t proof_len;
+	struct merge_leaf *tail; /* of the n_tail batches up to seq */
+	size_t n_tail;
 	uint64_t seq, floor_ms;
 	struct merge_item *items;
 	size_t n_items;
@@ -85,5 +127,16 @@ int merge_find_block(struct merge *, uint64_t seq, struct merged_block *out);
 int merge_find_path(struct merge *, const struct merged_outcome *, size_t n_leaves, ap_path *path);
 /* The snapshot: 1, 0 none, -1 damaged. Copied, the caller frees it. */
 int merge_snapshot(struct merge *, uint64_t *seq, uint8_t **octets, size_t *len);
+/* What proves it: octets copied, 0: none. */
+int merge_proof(struct merge *, uint8_t *out, size_t cap);
+/* Leaves and way of a section, in a tree of `size` leaves that is no larger than what is merged; false: not kept. */
+bool merge_section(struct merge *, uint64_t size, uint64_t section, uint8_t leaves[][32], size_t *n,
+		   uint8_t path[][32], size_t *n_path);
+/* A chunk; outcomes borrow until merge_read_end(). false: it is not here. */
+bool merge_chunk(struct merge *, uint64_t seq, uint64_t *time_ms, ap_bytes *outcomes);
+/* Leaves of a block's tree. */
+bool merge_block_leaves(struct merge *, uint64_t seq, size_t count, uint8_t leaves[][32]);
+/* Moves the store away, so that the next merge_open() makes a new one. 0 or DISK_E*. */
+int merge_put_aside(const struct index_conf *, struct disk_error *why);
 
 #endif

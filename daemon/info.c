@@ -62,7 +62,9 @@ void run_status(const struct run *r, struct ap_text *out)
 
 	pbft_info(r->pbft, &core);
 	relay_info(clients_relay(r->clients), &relay);
-	s.phase = core.diverged ? "diverged" : phase_name(key->phase);
+	s.phase = r->quarantine != QUARANTINE_NONE ? "quarantine"
+		  : core.lacks			   ? "transfer"
+						   : phase_name(key->phase);
 	s.culprit = key->culprit;
 	s.epoch = key->phase >= MACHINE_TRIAL ? key->epoch : 0;
 	memcpy(s.key, key->pk, 32);
@@ -140,6 +142,7 @@ void run_stats(const struct run *r, struct ap_text *out)
 		ap_text_addf(out, "messages_without_effect_%zu=%" PRIu64 "\n", i, core.dropped[i]);
 	signers(r, out);
 	line(out, "body_octets", bodies_octets(r->bodies));
+	fetch_state_show(r, out);
 }
 
 void run_peers(const struct run *r, struct ap_text *out)

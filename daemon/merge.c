@@ -15,39 +15,20 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "daemon/merge_format.h"
+#include "daemon/merge_priv.h"
 
-/* What is large lies under its sequence, so it is written once, at the end; only the small entries
- * by id touch pages all over the table. */
-enum table { INDEX, LEAVES, TREES, BLOCKS, META, TABLES };
 static const struct kv_table tables[TABLES] = {[INDEX] = {"index", AP_ID_LEN},
 					       [LEAVES] = {"leaves", MERGE_PLACE},
 					       [TREES] = {"trees", MERGE_PLACE},
 					       [BLOCKS] = {"blocks", 8},
-					       [META] = {"meta", 0}};
-static const char SNAPSHOT_KEY[] = "snapshot";
+					       [META] = {"meta", 0},
+					       [HISTORY] = {"history", 1 + 8},
+					       [CHUNKS] = {"chunks", 8}};
+static const char SNAPSHOT_KEY[] = "snapshot", PROOF_KEY[] = "proof";
 
 enum {
 	PURGE_MAX = 20000, /* outcomes forgotten in one merge, beside twice what it brings: the rest
 			      goes with the next */
-};
-
-struct merge {
-	struct kv *kv;
-	struct kv_txn *reader;
-	unsigned reading; /* depth */
-	char error[DISK_ERROR_MAX];
-	int event_fd;
-	pthread_t thread;
-	bool has_thread;
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	/* under the lock: */
-	struct merge_job *job, *ended;
-	int ended_status;
-	bool stop;
-	/* the loop's: */
-	bool busy;
 };
 
 const char *merge_error(const struct merge *m)
@@ -57,7 +38,7 @@ const char *merge_error(const struct merge *m)
 	return m->error[0] != '\0' ? m->error : kv_error(m->kv);
 }
 
-static void fail(struct merge *m, const char *what)
+void merge_fail(struct merge *m, const char *what)
 {
 	if (m->error[0] == '\0')
 		snprintf(
@@ -160,7 +141,7 @@ static void put_tree(struct kv_txn *txn, const struct merge_block *b)
 	put_group(txn, b->block, MERGE_TREE_TOP);
 }
 
-static void put_block(struct kv_txn *txn, const struct merge_block *b)
+void merge_put_block(struct kv_txn *txn, const struct merge_block *b)
 {
 	uint8_t value[MERGE_BLOCK], key[8];
 	size_t n = merge_block_put(value, b);
@@ -173,6 +154,12 @@ static void put_block(struct kv_txn *txn, const struct merge_block *b)
 static int put_snapshot(struct kv_txn *txn, const struct merge_job *job)
 {
 	uint8_t *value = malloc(8 + job->snapshot_len);
+
+	if (job->proof != NULL)
+		kv_put(txn, META, (struct kv_span){PROOF_KEY, sizeof(PROOF_KEY) - 1},
+		       (struct kv_span){job->proof, job->proof_len});
+	else
+		kv_delete(txn, META, (struct kv_span){PROOF_KEY, sizeof(PROOF_KEY) - 1});
 
 	if (value == NULL)
 		return DISK_EAGAIN;
@@ -238,6 +225,7 @@ static void purge_blocks(struct kv_txn *txn, const struct merge_job *job)
 			purge_max(job));
 	kv_delete_range(txn, BLOCKS, (struct kv_span){NULL, 0}, (struct kv_span){to, 8},
 			purge_max(job));
+	history_purge(txn, old.last, purge_max(job));
 }
 
 static int run_job(struct merge *m, struct merge_job *job)
@@ -249,12 +237,20 @@ static int run_job(struct merge *m, struct merge_job *job)
 	if (order == NULL)
 		return DISK_EAGAIN;
 	txn = kv_write_begin(m->kv);
+	if (job->absorb != NULL) {
+		for (const struct absorb *a = job->absorb; a != NULL; a = a->next)
+			history_absorb(txn, a);
+	} else if (!history_merge(txn, job)) {
+		free(order);
+		kv_abort(txn);
+		return DISK_EAGAIN;
+	}
 	places(job);
 	put_leaves(txn, job, order);
 	put_index(txn, job, order);
 	for (size_t i = 0; i < job->n_blocks; i++)
-		put_block(txn, &job->blocks[i]);
-	status = put_snapshot(txn, job);
+		merge_put_block(txn, &job->blocks[i]);
+	status = job->snapshot == NULL ? 0 : put_snapshot(txn, job);
 	free(order);
 	if (status != 0) {
 		kv_abort(txn);
@@ -365,7 +361,7 @@ struct merge_job *merge_ended(struct merge *m)
 void merge_read_begin(struct merge *m)
 {
 	if (m->reading++ == 0 && kv_reader_begin(m->reader) != 0)
-		fail(m, "no read transaction");
+		merge_fail(m, "no read transaction");
 }
 
 void merge_read_end(struct merge *m)
@@ -389,7 +385,7 @@ int merge_find(struct merge *m, const uint8_t id[AP_ID_LEN], struct merged_outco
 		if (kv_get(m->reader, LEAVES, place, &value) == 0 && merge_leaf_get(value, out))
 			return 1;
 	}
-	fail(m, "outcomes");
+	merge_fail(m, "outcomes");
 	return -1;
 }
 
@@ -405,7 +401,7 @@ int merge_find_block(struct merge *m, uint64_t seq, struct merged_block *out)
 		return 0;
 	if (status == 0 && merge_block_get(value, out))
 		return 1;
-	fail(m, "blocks");
+	merge_fail(m, "blocks");
 	return -1;
 }
 
@@ -427,7 +423,7 @@ int merge_find_path(struct merge *m, const struct merged_outcome *o, size_t n_le
 	if (o->leaf < n_leaves && (n_leaves < 2 || add_group(m, o, n_leaves, o->leaf / 32, path)) &&
 	    (n_leaves <= 32 || add_group(m, o, n_leaves, MERGE_TREE_TOP, path)))
 		return 1;
-	fail(m, "trees");
+	merge_fail(m, "trees");
 	return -1;
 }
 
@@ -448,11 +444,27 @@ int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len
 		memcpy(*octets, (const uint8_t *)value.at + 8, *len);
 		found = 1;
 	} else if (status != DISK_ENOTFOUND) {
-		fail(m, "snapshot");
+		merge_fail(m, "snapshot");
 		found = -1;
 	}
 	merge_read_end(m);
 	return found;
+}
+
+int merge_proof(struct merge *m, uint8_t *out, size_t cap)
+{
+	struct kv_span value;
+	int n = 0;
+
+	merge_read_begin(m);
+	if (kv_get(m->reader, META, (struct kv_span){PROOF_KEY, sizeof(PROOF_KEY) - 1}, &value) ==
+		    0 &&
+	    value.n <= cap) {
+		memcpy(out, value.at, value.n);
+		n = (int)value.n;
+	}
+	merge_read_end(m);
+	return n;
 }
 
 int merge_open(struct merge **out, const struct index_conf *conf, struct disk_error *why)

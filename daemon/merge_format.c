@@ -141,3 +141,28 @@ bool merge_tree_path(ap_path *path, struct kv_span value, size_t n_leaves, size_
 	}
 	return left == 0;
 }
+
+/* ---- chunks of the history ---- */
+
+int merge_by_sequence(const void *a, const void *b)
+{
+	const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
+
+	if (x->sequence != y->sequence)
+		return x->sequence < y->sequence ? -1 : 1;
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+void merge_chunk_add(struct ap_writer *w, const struct entry *e)
+{
+	uint8_t octets[AP_MAX_outcome];
+	struct ap_writer inner;
+	ap_span16 outcome;
+
+	ap_writer_init(&inner, octets, sizeof(octets));
+	ap_outcome_put(&inner, &e->outcome);
+	outcome = (ap_span16){octets, ap_writer_len(&inner)};
+	ap_octets_put(w, e->id, AP_ID_LEN);
+	ap_u8_put(w, &e->relay);
+	ap_span16_put(w, &outcome);
+}

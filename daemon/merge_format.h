@@ -27,6 +27,7 @@ enum {
 	MERGE_BLOCK = 4 + 8 + 8 + 4 + 32 + 32 + 1 + 64,
 	MERGE_TREE_LEVELS = 5,
 	MERGE_TREE_TOP = 0xffff,
+	MERGE_CHUNK_MAX = AP_BATCH_REQUESTS_MAX * (AP_ID_LEN + 1 + 2 + AP_MAX_outcome),
 	MERGE_TREE_MAX = 32 * (32 + 16 + 8 + 4 + 2),
 };
 
@@ -45,5 +46,10 @@ size_t merge_tree_put(uint8_t out[MERGE_TREE_MAX], const uint8_t *nodes, size_t 
  * false: the value is not what merge_tree_put() made of such a tree. */
 bool merge_tree_path(ap_path *path, struct kv_span value, size_t n_leaves, size_t index,
 		     uint16_t group);
+
+/* Entries of a chunk, as machine.c puts them into the history's leaf: in the order of merge_by_sequence(), which
+ * compares pointers to entries. */
+int merge_by_sequence(const void *a, const void *b);
+void merge_chunk_add(struct ap_writer *, const struct entry *);
 
 #endif

@@ -47,6 +47,7 @@ struct replay {
 	struct signature *signatures;
 	struct record_stable stable;
 	const char *damage;
+	bool lacks; /* the store has no state, and the journal not all batches that lead to one */
 };
 
 /* ---- 1: the journal ---- */
@@ -148,6 +149,28 @@ static int on_checkpoint(struct replay *p, const struct journal_record *rec)
 	return 0;
 }
 
+/* The core wants nothing of what a stable checkpoint covers: without a store the whole journal is
+ * read, and only the open window of it is kept. */
+static void votes_prune(struct replay *p, uint64_t stable)
+{
+	struct vote **at = &p->votes, *v;
+
+	while ((v = *at) != NULL) {
+		bool view = v->type == RECORD_VIEW_CHANGE || v->type == RECORD_NEW_VIEW;
+		uint64_t seq = v->type == RECORD_CHECKPOINT ? v->seq : v->p.seq;
+
+		if (view || seq >= stable) {
+			at = &v->next;
+			continue;
+		}
+		*at = v->next;
+		free(v->batch);
+		free(v->octets);
+		free(v);
+	}
+	p->votes_end = at;
+}
+
 static int on_stable(struct replay *p, const struct journal_record *rec)
 {
 	struct record_stable stable;
@@ -158,6 +181,8 @@ static int on_stable(struct replay *p, const struct journal_record *rec)
 		p->base.stable = stable.seq;
 		memcpy(p->base.stable_state, stable.state, 32);
 		p->stable = stable;
+		if (p->merged == 0)
+			votes_prune(p, stable.seq);
 	}
 	return 0;
 }
@@ -240,6 +265,26 @@ static int on_record(void *arg, const struct journal_record *rec)
 
 /* ---- 2: the machine ---- */
 
+/* draft {#transfer}: "A replica that has no state": its votes are here, and the certificate of its
+ * last stable checkpoint. */
+static bool lacks_state(struct replay *p)
+{
+	struct run *r = p->r;
+	uint8_t marked[8 + 32];
+
+	if (p->base.stable == 0 || p->base.stable <= p->merged)
+		return false;
+	p->lacks = p->base.lacks = true;
+	p->base.executed = p->base.stable;
+	p->base.time_ms = 0;
+	machine_restore(r->machine, NULL, 0);
+	memset(p->base.running, 0, 32);
+	if (journal_read(r->journal, p->base.stable, RECORD_EXECUTED, marked, sizeof(marked)) ==
+	    (int)sizeof(marked))
+		memcpy(p->base.running, marked + 8, 32);
+	return true;
+}
+
 static int machine_again(struct replay *p, struct disk_error *why)
 {
 	struct run *r = p->r;
@@ -268,6 +313,13 @@ static int machine_again(struct replay *p, struct disk_error *why)
 	}
 	free(refs);
 	free(buf);
+	if (status == DISK_EDAMAGED && lacks_state(p)) {
+		log_say(LOG_L_ERROR,
+			"the store has no state, and the journal lacks batches that lead to one: what "
+			"checkpoint %llu has is fetched from the others",
+			(unsigned long long)p->base.stable);
+		return 0;
+	}
 	if (status == 0 && p->has_running && p->base.executed > p->merged &&
 	    memcmp(machine_running(r->machine), p->base.running, 32) != 0)
 		status =
@@ -362,8 +414,11 @@ static int core_again(struct replay *p, struct disk_error *why)
 {
 	struct run *r = p->r;
 
-	p->base.time_ms = machine_time(r->machine);
-	memcpy(p->base.running, machine_running(r->machine), 32);
+	p->base.silent = r->quarantine != QUARANTINE_NONE;
+	if (!p->lacks) {
+		p->base.time_ms = machine_time(r->machine);
+		memcpy(p->base.running, machine_running(r->machine), 32);
+	}
 	if (!BUG(101))
 		machine_digest(r->machine, p->base.state);
 	if (pbft_restore_base(r->pbft, &p->base) != 0)
@@ -410,8 +465,16 @@ static void finish(struct replay *p, const struct journal_report *report)
 {
 	for (const struct signature *s = p->signatures; s != NULL; s = s->next)
 		index_signed(p->r->index, s->seq, s->sig);
-	if (p->base.stable > p->merged)
+	if (p->base.stable > p->merged && !p->lacks) {
+		uint8_t proof[RECORD_CERTIFICATE_MAX];
+
+		if (p->stable.seq == p->base.stable)
+			index_proof(p->r->index, p->base.stable, proof,
+				    record_stable(proof, p->stable.seq, p->stable.state, p->stable.who,
+						  p->stable.incarnation,
+						  (const uint8_t(*)[64])p->stable.sig));
 		index_stable(p->r->index, p->base.stable);
+	}
 	log_say(LOG_L_INFO, "restored executed=%llu stable=%llu merged=%llu records=%llu cut=%llu",
 		(unsigned long long)p->base.executed, (unsigned long long)p->base.stable,
 		(unsigned long long)p->merged, (unsigned long long)report->records,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/files.h"
+#include "daemon/index_priv.h"
 #include "daemon/log.h"
 #include "daemon/marks.h"
 #include "daemon/run_priv.h"
@@ -35,6 +36,11 @@ uint64_t run_now(void)
 uint64_t run_wall(void)
 {
 	return clock_ms(CLOCK_REALTIME);
+}
+
+void run_wake(struct run *r)
+{
+	event_active(r->turn, EV_TIMEOUT, 0);
 }
 
 void run_fail(struct run *r, const char *sentence)
@@ -199,6 +205,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	wake = least(wake, relay_tick(clients_relay(r->clients), now));
 	wake = least(wake, sign_tick(r->sign, now));
 	wake = least(wake, keygen_wake(r->keygen));
+	wake = least(wake, fetch_state_turn(r));
 	if (relay_waiting(clients_relay(r->clients)))
 		fill(r);
 	clients_flush(r->clients);
@@ -298,6 +305,25 @@ static void on_index(evutil_socket_t fd, short what, void *arg)
 		run_fail(r, index_error(r->index));
 	else if (merged > 0)
 		journal_trim(r->journal, merged + 1);
+	if (index_error(r->index) == NULL)
+		fetch_state_stored(r);
+}
+
+int run_renew_store(struct run *r, struct disk_error *why)
+{
+	int status;
+
+	if (r->index_event != NULL)
+		event_free(r->index_event);
+	r->index_event = NULL;
+	status = index_renew(r->index, why);
+	if (status != 0)
+		return status;
+	machine_restore(r->machine, NULL, 0); /* no state: that of a new network */
+	r->index_event = event_new(r->base, index_fd(r->index), EV_READ | EV_PERSIST, on_index, r);
+	if (r->index_event == NULL || event_add(r->index_event, NULL) != 0)
+		return disk_say(why, DISK_ESYSTEM, "cannot set up the event loop");
+	return 0;
 }
 
 /* ---- frames ---- */
@@ -452,6 +478,16 @@ static bool on_frame(void *arg, uint8_t from, uint8_t type, const uint8_t *body,
 	case AP_MESSAGE_signed:
 		good = on_signed(r, body, len);
 		break;
+	case AP_MESSAGE_fetch_state:
+	case AP_MESSAGE_fetch_leaves:
+	case AP_MESSAGE_fetch_chunks:
+		good = serve_state(r, from, type, body, len);
+		break;
+	case AP_MESSAGE_state:
+	case AP_MESSAGE_leaves:
+	case AP_MESSAGE_chunks:
+		good = fetch_state_frame(r, from, type, body, len);
+		break;
 	default:
 		good = on_core_frame(r, from, type, body, len);
 	}
@@ -464,6 +500,7 @@ static void on_link(void *arg, uint8_t from, bool up)
 {
 	struct pbft_event ev = {.kind = PBFT_EV_LINK, .from = from, .u = {.up = up}};
 
+	fetch_state_link(arg, from, up);
 	run_step(arg, &ev);
 }
 
@@ -475,6 +512,9 @@ static void send_share(void *arg, uint16_t to, const ap_share_body *share)
 	uint8_t octets[AP_MAX_share];
 	struct ap_writer w;
 	ap_share m;
+
+	if (r->quarantine != QUARANTINE_NONE)
+		return; /* draft {#checkpoints}: "It votes and signs no more" */
 
 	m.share = *share;
 	sign_share(r->secret, r->net.genesis, share, m.sig.octets);
@@ -509,6 +549,19 @@ static void submit_own(void *arg, uint8_t kind, const uint8_t *op, size_t len)
 
 /* ---- start ---- */
 
+/* A damaged store is moved away: what it had is transferred from the others. */
+static int start_store(struct run *r, const struct index_conf *conf, struct disk_error *why)
+{
+	int status = index_open(&r->index, conf, why);
+
+	if (status != DISK_EDAMAGED)
+		return status;
+	log_say(LOG_L_ERROR, "%s: it is kept as %s/store.aside, and what it had is fetched from the others",
+		why->text, r->conf->data);
+	status = merge_put_aside(conf, why);
+	return status != 0 ? status : index_open(&r->index, conf, why);
+}
+
 static int start_storage(struct run *r, struct disk_error *why)
 {
 	struct journal_options journal = {.indexed = RECORD_INDEXED,
@@ -523,10 +576,10 @@ static int start_storage(struct run *r, struct disk_error *why)
 	memcpy(journal.owner, r->net.genesis, 32);
 	memcpy(index.genesis, r->net.genesis, 32);
 	if (status == 0)
-		status = journal_open(&r->journal, &journal, why);
+		status = quarantine_start(r, why);
 	if (status == 0)
-		status = index_open(&r->index, &index, why);
-	return status;
+		status = journal_open(&r->journal, &journal, why);
+	return status != 0 ? status : start_store(r, &index, why);
 }
 
 /* The run number: above all before it, on disk before it is used (draft {#boot}). */
@@ -583,7 +636,8 @@ static int start_cores(struct run *r, struct disk_error *why)
 	r->snapshot_cap = machine_snapshot_max(r->machine);
 	r->snapshot = malloc(r->snapshot_cap);
 	r->bodies = bodies_new(RUN_BODIES_MAX);
-	if (r->snapshot == NULL || r->bodies == NULL)
+	r->fetch_state = fetch_state_new(r);
+	if (r->snapshot == NULL || r->bodies == NULL || r->fetch_state == NULL)
 		return disk_say(why, DISK_ESYSTEM, "out of memory for the state");
 	return replay(r, why);
 }
@@ -816,6 +870,7 @@ void run_free(struct run *r)
 	journal_close(r->journal, NULL);
 	index_close(r->index);
 	bodies_free(r->bodies);
+	fetch_state_free(r->fetch_state);
 	views_free(r->views);
 	free(r->verifier.cache);
 	while (r->overflow != NULL) {

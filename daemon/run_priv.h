@@ -5,6 +5,7 @@
 #include "daemon/bodies.h"
 #include "daemon/clock.h"
 #include "daemon/client.h"
+#include "daemon/fetch_state.h"
 #include "daemon/frost/frost.h"
 #include "daemon/index.h"
 #include "daemon/journal.h"
@@ -65,6 +66,13 @@ struct run {
 	ap_bytes arrived; /* the frame that the core is looking at */
 	struct journal *journal;
 	struct index *index;
+	struct fetch_state *fetch_state;
+	enum quarantine quarantine;
+	uint64_t diverged_seq; /* of the checkpoint that put it there, if that was in this run */
+	struct {
+		uint64_t slot;
+		uint32_t n;
+	} asked_state[AP_REPLICAS_MAX]; /* serve_state.c's */
 	void *machine_memory, *pbft_memory;
 	struct machine *machine;
 	struct pbft *pbft;
@@ -117,6 +125,9 @@ struct run {
 uint64_t run_now(void);  /* monotonic, ms */
 uint64_t run_wall(void); /* since 1970, ms */
 void run_fail(struct run *, const char *sentence);
+void run_wake(struct run *); /* the end of a turn comes, whatever it is that has happened */
+/* Store and machine are those of a new network from here on; the old store is put aside. */
+int run_renew_store(struct run *, struct disk_error *why);
 /* Feeds one event, and what follows from it. */
 void run_step(struct run *, struct pbft_event *);
 

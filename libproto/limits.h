@@ -35,6 +35,10 @@
 #define AP_BATCH_OCTETS_MAX    (1024 * 1024)	  /* octets of a batch's bundles */
 #define AP_PEER_BACKLOG_MAX    (64 * 1024 * 1024) /* octets waiting for one slow link */
 
+/* state transfer: draft {#transfer} */
+#define AP_SECTION_LEAVES 128		/* of the history, whose hashes go together */
+#define AP_CHUNKS_MAX	  (1024 * 1024) /* octets of chunks in one answer, if more than one */
+
 /* DNS messages: RFC 1035, RFC 6891, draft {#transport} */
 #define AP_NAME_MAX	   255	 /* octets of a domain name, the root's zero included */
 #define AP_NAME_LABELS_MAX 127	 /* labels, the root not counted */

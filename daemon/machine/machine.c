@@ -285,18 +285,19 @@ static void begin(struct machine *m, struct machine_run *run)
 	ap_writer_init(&run->chunk, m->scratch, MACHINE_CHUNK_MAX);
 }
 
-/* Step 3. draft {#state}: "T(agree1-chunk) ‖ u64 sequence ‖ what became final in it" */
+/* Step 3. draft {#state}: "T(agree1-chunk) ‖ u64 sequence ‖ u64 T ‖ what became final in it" */
 static void append_history(struct machine *m, struct machine_run *run)
 {
-	uint8_t head[AP_TAG_LEN + 8], leaf[32];
+	uint8_t head[AP_TAG_LEN + 8 + 8], *leaf = run->result->leaf;
 	ap_bytes chunk = ap_writer_bytes(&run->chunk);
 	struct ap_writer w;
 	bool appended;
 
 	ASSERT(run->chunk.bad == NULL);
 	ap_tag(head, "agree1-chunk");
-	ap_writer_init(&w, head + AP_TAG_LEN, 8);
+	ap_writer_init(&w, head + AP_TAG_LEN, 8 + 8);
 	ap_u64_put(&w, &m->state.seq);
+	ap_u64_put(&w, &m->state.time_ms);
 	appended = ap_merkle_leaf(m->funcs.sha256, leaf,
 				  (const ap_bytes[]){{head, sizeof(head)}, chunk}, 2) &&
 		   ap_frontier_append(m->funcs.sha256, &m->state.history, leaf);
@@ -404,6 +405,11 @@ void machine_apply(struct machine *m, const struct machine_batch *batch,
 }
 
 /* ---- reading the state ---- */
+
+const struct ap_frontier *machine_history(const struct machine *m)
+{
+	return &m->state.history;
+}
 
 const struct machine_key *machine_key(const struct machine *m)
 {

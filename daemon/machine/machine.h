@@ -145,6 +145,7 @@ struct machine_retry {
 struct machine_result {
 	uint64_t seq, time_ms; /* T(seq) */
 	uint8_t running[32];
+	uint8_t leaf[32]; /* of the history: the hash of this batch's chunk. draft {#state} */
 	/* 1: bundle i executed; 0: void, its number was used before */
 	uint16_t executed_bundles[MACHINE_BUNDLES_MAX];
 	size_t n_entries;
@@ -198,6 +199,9 @@ size_t machine_snapshot(const struct machine *m, uint8_t *out, size_t cap);
  * is that of a new network then. Whether they are those that the network agreed on is the caller's
  * to check, with machine_digest(). The store is the caller's to bring to the same sequence. */
 int machine_restore(struct machine *m, const uint8_t *octets, size_t len);
+
+/* The tree of what became final, one leaf a batch: draft {#state}. */
+const struct ap_frontier *machine_history(const struct machine *m);
 
 const struct machine_key *machine_key(const struct machine *m);
 /* The pool of member id as the log has it. */

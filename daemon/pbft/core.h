@@ -103,6 +103,8 @@ struct pbft {
 	bool more; /* work was left for want of room: wake at once */
 
 	bool started, diverged;
+	bool lacks;  /* the state at `executed`: only PBFT_EV_STATE helps */
+	bool silent; /* votes in nothing */
 	uint64_t view;
 	bool view_active; /* votes are given in it */
 	uint64_t incarnation;
@@ -189,6 +191,7 @@ void pbft_send_checkpoint(struct pbft *, const struct pbft_checkpoint *, uint16_
 
 uint8_t pbft_primary(const struct pbft *, uint64_t view);
 bool pbft_is_primary(const struct pbft *);	      /* of the active view */
+bool pbft_is_mute(const struct pbft *);		      /* gives no vote, sends none again */
 bool pbft_is_member(const struct pbft *, uint8_t id); /* another one */
 uint16_t pbft_bit(const struct pbft *, uint8_t id);
 void pbft_count(struct pbft *, enum pbft_drop);
@@ -197,6 +200,7 @@ uint16_t pbft_up(const struct pbft *); /* peers whose link is up */
 uint64_t pbft_others_executed(const struct pbft *);
 /* The same of f+1 and `more` of them: up to f more, at least f+1 correct ones have got there. */
 uint64_t pbft_others_reached(const struct pbft *, uint8_t more);
+uint64_t pbft_others_stable(const struct pbft *);
 bool pbft_is_outstanding(const struct pbft *);
 uint32_t pbft_in_flight(const struct pbft *); /* own proposals not yet committed */
 
@@ -305,6 +309,6 @@ typedef void pbft_handler(struct pbft *, const struct pbft_event *);
 pbft_handler pbft_on_start, pbft_on_timer, pbft_on_link, pbft_on_bundle, pbft_on_pre_prepare,
 	pbft_on_prepare, pbft_on_commit, pbft_on_checkpoint, pbft_on_status, pbft_on_fetch,
 	pbft_on_body, pbft_on_attest, pbft_on_view_change, pbft_on_new_view, pbft_on_fetch_batch,
-	pbft_on_written, pbft_on_executed, pbft_on_disk;
+	pbft_on_written, pbft_on_executed, pbft_on_disk, pbft_on_state;
 
 #endif

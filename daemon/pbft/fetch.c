@@ -114,8 +114,8 @@ void pbft_fetch_next(struct pbft *p)
 	uint64_t target = pbft_others_reached(p, p->fetch.more);
 	const struct pbft_slot *next;
 
-	if (p->fetch.active || p->disk != PBFT_DISK_ENOUGH)
-		return; /* there would be no room for what comes */
+	if (p->fetch.active || p->lacks || p->disk != PBFT_DISK_ENOUGH)
+		return; /* nor would there be room for what comes */
 	if (target <= p->executed && p->fetch.more > 0) {
 		p->fetch.more = 0;
 		target = pbft_others_executed(p);

@@ -128,6 +128,8 @@ void pbft_checkpoint_own(struct pbft *p, uint64_t seq, const uint8_t state[32])
 	c->own_known = true;
 	c->incarnation[self] = p->incarnation;
 	memcpy(c->state[self], state, 32);
+	if (pbft_is_mute(p))
+		return; /* it is compared with the others', and never sent */
 	e = pbft_write(p, PBFT_WRITE_CHECKPOINT);
 	e->u.checkpoint.seq = seq;
 	e->u.checkpoint.incarnation = p->incarnation;
@@ -206,6 +208,8 @@ static bool send_stable(struct pbft *p, uint16_t to)
 	struct pbft_checkpoint vote = {.seq = p->stable};
 	size_t self = p->conf.self - 1u;
 
+	if (pbft_is_mute(p))
+		return false;
 	if (p->stable_token > p->durable)
 		return false; /* the others' votes were enough, the own one is not on disk yet */
 	vote.incarnation[self] = p->stable_incarnation;
@@ -219,6 +223,9 @@ bool pbft_checkpoint_help(struct pbft *p, uint8_t id, uint64_t stable)
 {
 	const struct pbft_checkpoint *newest = NULL;
 	bool sent = false;
+
+	if (pbft_is_mute(p))
+		return false;
 
 	for (uint32_t i = 0; i < p->n_checkpoints; i++) {
 		const struct pbft_checkpoint *c = &p->checkpoints[i];

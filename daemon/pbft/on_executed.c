@@ -11,7 +11,7 @@ void pbft_execute_next(struct pbft *p)
 {
 	const struct pbft_slot *slot = pbft_window_find(&p->window, p->executed + 1);
 
-	if (p->executing || slot == NULL || !(slot->committed || (BUG(7) && slot->prepared)) ||
+	if (p->executing || p->lacks || slot == NULL || !(slot->committed || (BUG(7) && slot->prepared)) ||
 	    !slot->body_durable)
 		return;
 	if (BUG(30) && slot->batch.time > p->wall + p->conf.clock_bound_ms)

@@ -135,6 +135,23 @@ uint64_t pbft_others_executed(const struct pbft *p)
 	return pbft_others_reached(p, 0);
 }
 
+uint64_t pbft_others_stable(const struct pbft *p)
+{
+	uint64_t values[AP_REPLICAS_MAX];
+	size_t count = 0;
+
+	for (uint8_t id = 1; id <= p->conf.n; id++)
+		if (id != p->conf.self)
+			values[count++] = p->peers[id - 1].stable;
+	return pbft_quorum_reached(p->conf.n, values, count, 0);
+}
+
+/* draft {#transfer}: "While it lacks the state a replica does not vote" */
+bool pbft_is_mute(const struct pbft *p)
+{
+	return p->silent || p->lacks;
+}
+
 bool pbft_is_outstanding(const struct pbft *p)
 {
 	return p->window.top > p->executed || pbft_others_executed(p) > p->executed;
@@ -211,9 +228,18 @@ static uint64_t wake(struct pbft *p)
 	return p->more ? p->now : at;
 }
 
-/* A core that has diverged takes nothing, and keeps nothing of what comes. */
+/* A core that has diverged takes nothing, and keeps nothing of what comes but how far others and
+ * the disk are. */
 static void refuse(struct pbft *p, const struct pbft_event *ev)
 {
+	if (ev->kind == PBFT_EV_WRITTEN)
+		pbft_on_written(p, ev);
+	if (ev->kind == PBFT_EV_LINK && pbft_is_member(p, ev->from))
+		p->peers[ev->from - 1].up = ev->u.up;
+	if (ev->kind == PBFT_EV_STATUS && pbft_is_member(p, ev->from)) {
+		p->peers[ev->from - 1].executed = ev->u.status.executed;
+		p->peers[ev->from - 1].stable = ev->u.status.stable;
+	}
 	if (ev->kind == PBFT_EV_BUNDLE)
 		pbft_drop_bundle(p, &ev->u.bundle);
 	else if (ev->kind == PBFT_EV_PRE_PREPARE)
@@ -243,16 +269,17 @@ void pbft_step(struct pbft *p, const struct pbft_event *ev, struct pbft_update *
 		[PBFT_EV_WRITTEN] = pbft_on_written,
 		[PBFT_EV_EXECUTED] = pbft_on_executed,
 		[PBFT_EV_DISK] = pbft_on_disk,
+		[PBFT_EV_STATE] = pbft_on_state,
 	};
 
-	ASSERT(ev->kind >= PBFT_EV_START && ev->kind <= PBFT_EV_DISK);
+	ASSERT(ev->kind >= PBFT_EV_START && ev->kind <= PBFT_EV_STATE);
 	ASSERT(p->started == (ev->kind != PBFT_EV_START));
 	p->out = out;
 	p->now = ev->now_ms;
 	p->wall = ev->wall_ms;
 	p->more = false;
 	out->n = 0;
-	if (p->diverged)
+	if (p->diverged && ev->kind != PBFT_EV_STATE)
 		refuse(p, ev);
 	else
 		handlers[ev->kind](p, ev);
@@ -289,6 +316,10 @@ void pbft_info(const struct pbft *p, struct pbft_info *info)
 	info->diverged = p->diverged;
 	info->disk = p->disk;
 	info->is_short = p->is_short;
+	info->lacks = p->lacks;
+	info->silent = p->silent;
+	info->others_executed = pbft_others_executed(p);
+	info->others_stable = pbft_others_stable(p);
 	info->timeout_ms = p->timeout_ms;
 	info->view_changes = p->view_changes;
 	memcpy(info->running, p->running, 32);

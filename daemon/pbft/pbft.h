@@ -160,6 +160,7 @@ enum pbft_event_kind {
 	PBFT_EV_WRITTEN,  /* all writes up to and including token are durable */
 	PBFT_EV_EXECUTED, /* the batch of the last PBFT_EXECUTE has been executed */
 	PBFT_EV_DISK,	  /* disk: a mark was passed, either way */
+	PBFT_EV_STATE,	  /* a certified state was transferred, and is durable */
 };
 
 struct pbft_event {
@@ -221,6 +222,15 @@ struct pbft_event {
 			uint64_t time_ms;  /* T(seq) */
 			uint8_t state[32]; /* state digest, where seq is a checkpoint */
 		} executed;
+		struct {
+			uint64_t seq, time_ms; /* of the checkpoint */
+			uint8_t running[32], state[32];
+			bool silent;  /* from here on nothing is voted for */
+			uint16_t who; /* signers: 2f+1 or more; by identifier - 1: */
+			const uint64_t *incarnation;
+			const uint8_t (*sig)[64];
+			const struct machine_numbers *numbers; /* of bundles, of all n relays */
+		} transferred; /* borrowed for the call */
 	} u;
 };
 
@@ -261,7 +271,7 @@ enum pbft_effect_kind {
 	PBFT_HOLD_NULL,          /* u.drop: make the octets of the null batch (time 0, no bundles), with one hold */
 	PBFT_KEEP_VIEW_CHANGE,   /* u.kept: keep the octets of the VIEW-CHANGE that this event brought, in place of older ones */
 	PBFT_BEHIND,             /* u.behind: no peer gave what is missing: state transfer is needed; asking goes on */
-	PBFT_DIVERGED,           /* u.diverged: q others have another state: alarm. The core does nothing from here on */
+	PBFT_DIVERGED,           /* u.diverged: q others have another state: alarm. The core does nothing until PBFT_EV_STATE */
 };
 /* clang-format on */
 
@@ -375,6 +385,9 @@ struct pbft_restore_base {
 	uint64_t executed, time_ms; /* T(executed) */
 	uint8_t running[32];	    /* running(executed) */
 	uint8_t state[32];	    /* state digest at executed; read where that is a checkpoint */
+	bool lacks; /* the state at `executed`, which is `stable`, is not here: nothing is executed
+		       and nothing voted for until PBFT_EV_STATE brings one */
+	bool silent; /* nothing is voted for at all */
 	uint64_t stable;	    /* last stable checkpoint, and the state digest there */
 	uint8_t stable_state[32];
 };
@@ -418,6 +431,8 @@ struct pbft_info {
 	bool diverged;
 	enum pbft_disk disk;
 	bool is_short; /* f+1 disks are nearly full: requests wait */
+	bool lacks, silent;
+	uint64_t others_executed, others_stable; /* f+1 others say so much, or more */
 	uint8_t running[32];
 	uint32_t timeout_ms;	 /* now */
 	uint64_t view_changes;	 /* own VIEW-CHANGEs of this run */

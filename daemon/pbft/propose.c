@@ -177,7 +177,7 @@ static bool may_use(const struct pbft *p, uint64_t seq)
 
 void pbft_propose(struct pbft *p)
 {
-	if (p->disk == PBFT_DISK_FULL)
+	if (p->disk == PBFT_DISK_FULL || pbft_is_mute(p))
 		return;
 	if (p->wall == 0)
 		return; /* it does not know the time: the PRE-PREPARE would be its vote on one */

@@ -14,6 +14,10 @@ int pbft_restore_base(struct pbft *p, const struct pbft_restore_base *base)
 		return -1;
 	if (base->executed > p->conf.window && base->executed - p->conf.window > low)
 		low = base->executed - p->conf.window;
+	if (base->lacks && base->executed != base->stable)
+		return -1;
+	p->lacks = base->lacks;
+	p->silent = base->silent;
 	p->view = base->view;
 	p->executed = base->executed;
 	p->stable = base->stable;
@@ -205,6 +209,8 @@ int pbft_restore_checkpoint(struct pbft *p, uint64_t seq, uint64_t incarnation,
 		return -1;
 	if (seq < p->stable || (seq > p->window.base && !pbft_window_covers(&p->window, seq)))
 		return 0;
+	if (p->silent)
+		return 0; /* it may be the one that was wrong; nothing of it is sent any more */
 	c = pbft_checkpoint_take(p, seq);
 	if (c == NULL)
 		return 0;

@@ -49,6 +49,10 @@ void pbft_view_change(struct pbft *p, uint64_t view)
 	struct pbft_view_change *c = own_change(p);
 	struct pbft_effect *e;
 
+	if (pbft_is_mute(p)) { /* it follows the others' NEW-VIEWs */
+		p->view_timer_ms = UINT64_MAX;
+		return;
+	}
 	if (p->stable > 0 && !pbft_quorum_strong(p->conf.n, p->proof_who))
 		return; /* without its proof nobody would take it: with the next checkpoint */
 	if (p->disk == PBFT_DISK_FULL)
@@ -236,7 +240,7 @@ void pbft_view_settle(struct pbft *p)
 		pbft_view_change(p, p->view + 1);
 	pbft_new_view_try(p);
 	if (!p->view_active && p->view_timer_ms == UINT64_MAX && p->conf.timeout_ms > 0 &&
-	    has_quorum(p))
+	    !pbft_is_mute(p) && has_quorum(p))
 		p->view_timer_ms = p->now + p->timeout_ms;
 	if (p->nv_left)
 		pbft_new_view_place(p);
@@ -250,7 +254,10 @@ void pbft_view_timer(struct pbft *p)
 		p->view_timer_ms = UINT64_MAX;
 		pbft_view_change(p, p->view + 1);
 	} else if (!p->view_active && p->change_durable && p->now >= p->change_resend_ms) {
-		send_again(p);
+		if (pbft_is_mute(p))
+			p->change_resend_ms = p->now + p->conf.resend_ms;
+		else
+			send_again(p);
 	}
 }
 

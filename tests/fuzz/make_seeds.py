@@ -54,6 +54,29 @@ def layouts():
     return re.findall(r"^(?:LAYOUT|RECORD|MESSAGE|OP)\((?:\d+, )?(\w+)\)", text, re.M)
 
 
+def chunks():
+    """The vectors' batches as chunks of the history: what became final, and a proof of it."""
+    for case in of_type(vectors("network"), "batch"):
+        outcomes, others, count = b"", b"", 0
+        for e in case["results"]:
+            if "refusal" in e:
+                continue
+            octets = bytes.fromhex(e["outcome"])
+            o = second.get_outcome(second.Reader(octets))
+            if o["status"] == 2 and o["sequence"] == case["sequence"] and bytes.fromhex(e["id"]) not in outcomes:
+                outcomes += bytes.fromhex(e["id"]) + b"\1" + second.uint(len(octets), 2) + octets
+            else:
+                others += second.uint(count, 2) + bytes.fromhex(e["leaf"])
+            count += 1
+        proof = b""
+        if outcomes and case.get("sets"):
+            proof = (second.uint(1, 4) + second.uint(count, 2) + bytes.fromhex(case["running"])
+                     + second.uint(len(others), 4) + others + bytes.fromhex(case["sets"][0]["sig"]))
+        yield case["what"], (second.uint(case["sequence"], 8) + second.uint(case["T"], 8)
+                             + second.uint(len(outcomes), 4) + outcomes
+                             + second.uint(len(proof), 4) + proof)
+
+
 def frames():
     """(name, type and body) of the vectors' frames."""
     return [(case["message"], bytes.fromhex(case["octets"])[4:])
@@ -132,6 +155,8 @@ def network():
     put("card", "good", b"agree-card1 " + member + b" " + base64url(sig))
     put("card", "changed", b"agree-card1 " + member.replace(b"alpha", b"omega") + b" " + base64url(sig))
     put("card", "cut", b"agree-card1 " + member)
+    for name, octets in chunks():
+        put("chunk", name, octets)
     for name, octets in frames():
         put("frame", name, octets)
     put("frame", "bundle", operations()["bundle"])

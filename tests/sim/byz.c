@@ -423,11 +423,45 @@ static bool lie_retry(struct rng *r, struct ap_message *m)
 	return bundle_add(&m->as_bundle, &op);
 }
 
+/* One octet of it is another one, or it ends early. */
+static bool span_lie(struct rng *r, ap_span *span)
+{
+	static uint8_t copy[AP_SPAN_MAX];
+
+	if (span->len == 0)
+		return false;
+	memcpy(copy, span->data, span->len);
+	span->data = copy;
+	if (rng_chance(r, 200))
+		span->len = rng_below(r, span->len);
+	else
+		copy[rng_below(r, span->len)] ^= (uint8_t)(1u << rng_below(r, 8));
+	return true;
+}
+
+/* Of a transferred state: what is wrong, too short, or not there. */
+static bool lie_state(struct rng *r, struct ap_message *m)
+{
+	switch (m->code) {
+	case AP_MESSAGE_state:
+		return span_lie(r, rng_chance(r, 500) ? &m->as_state.fixed : &m->as_state.signers);
+	case AP_MESSAGE_leaves:
+		return span_lie(r, rng_chance(r, 800) ? &m->as_leaves.leaves : &m->as_leaves.path);
+	case AP_MESSAGE_chunks:
+		return span_lie(r, &m->as_chunks.chunks);
+	default:
+		return false;
+	}
+}
+
 static bool lie_fetch(struct rng *r, struct ap_message *m)
 {
 	struct map_entry *e;
 	uint8_t digest[32];
 	bool made;
+
+	if (lie_state(r, m))
+		return true;
 
 	if (m->code == AP_MESSAGE_attest)
 		return attest_lie(r, &m->as_attest);

@@ -8,6 +8,7 @@
 #include "libproto/instance.h"
 #include "libproto/merkle.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/history.h"
 
 enum { CHAINS = 64 };
 
@@ -30,6 +31,9 @@ struct store {
 	uint64_t seq;
 	uint8_t *snapshot;
 	size_t snapshot_len;
+	uint8_t proof[4096];
+	size_t proof_len;
+	struct history *history;
 };
 
 struct merge {
@@ -46,7 +50,10 @@ static void *must(void *p)
 
 struct store *store_new(void)
 {
-	return must(calloc(1, sizeof(struct store)));
+	struct store *s = must(calloc(1, sizeof(struct store)));
+
+	s->history = history_new();
+	return s;
 }
 
 void store_free(struct store *s)
@@ -66,6 +73,7 @@ void store_free(struct store *s)
 			s->blocks[i] = next;
 		}
 	}
+	history_free(s->history);
 	free(s->snapshot);
 	free(s);
 }
@@ -169,17 +177,64 @@ static void purge(struct store *s, const struct merge_job *job)
 	}
 }
 
-static void commit(struct store *s, const struct merge_job *job)
+/* One outcome of what was transferred, through the items that a merge has. */
+static void absorb_chunk(struct store *s, const struct absorb_chunk *c)
 {
-	for (size_t i = 0; i < job->n_items; i++)
-		put_outcome(s, &job->items[i]);
-	for (size_t i = 0; i < job->n_blocks; i++)
-		put_block(s, &job->blocks[i]);
+	struct block block = {.pub = {.seq = c->seq, .statement = c->statement}};
+	struct merge_block b = {.seq = c->seq, .block = &block, .has_sig = true, .is_first = true};
+	struct ap_reader r;
+
+	block.pub.count = (uint16_t)c->statement.count;
+	block.pub.nodes = block.nodes = c->nodes;
+	memcpy(b.sig, c->sig, 64);
+	ap_reader_init(&r, c->outcomes.data, c->outcomes.len);
+	for (size_t i = 0; i < c->n; i++) {
+		struct entry e = {.merged = false};
+		struct merge_item item = {.entry = &e, .block = c->proven ? &block : NULL};
+		struct ap_reader inner;
+		ap_span16 outcome;
+
+		ap_octets_get(&r, e.id, AP_ID_LEN);
+		ap_u8_get(&r, &e.relay);
+		ap_span16_get(&r, &outcome);
+		ap_reader_init(&inner, outcome.data, outcome.len);
+		ap_outcome_get(&inner, &e.outcome);
+		item.leaf = c->proven ? c->leaf[i] : 0;
+		put_outcome(s, &item);
+	}
+	if (c->proven)
+		put_block(s, &b);
+}
+
+static void put_state(struct store *s, const struct merge_job *job)
+{
+	s->proof_len = 0;
+	if (job->proof != NULL && job->proof_len <= sizeof(s->proof)) {
+		memcpy(s->proof, job->proof, job->proof_len);
+		s->proof_len = job->proof_len;
+	}
 	free(s->snapshot);
 	s->snapshot = must(malloc(job->snapshot_len));
 	memcpy(s->snapshot, job->snapshot, job->snapshot_len);
 	s->snapshot_len = job->snapshot_len;
 	s->seq = job->seq;
+}
+
+static void commit(struct store *s, const struct merge_job *job)
+{
+	for (const struct absorb *a = job->absorb; a != NULL; a = a->next) {
+		for (size_t i = 0; i < a->n_chunks; i++)
+			absorb_chunk(s, &a->chunks[i]);
+		history_take(s->history, a);
+	}
+	if (job->absorb == NULL)
+		history_take_merge(s->history, job);
+	for (size_t i = 0; i < job->n_items; i++)
+		put_outcome(s, &job->items[i]);
+	for (size_t i = 0; i < job->n_blocks; i++)
+		put_block(s, &job->blocks[i]);
+	if (job->snapshot != NULL)
+		put_state(s, job);
 	purge(s, job);
 }
 
@@ -313,6 +368,52 @@ int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len
 	*octets = must(malloc(s->snapshot_len));
 	memcpy(*octets, s->snapshot, s->snapshot_len);
 	return 1;
+}
+
+int merge_proof(struct merge *m, uint8_t *out, size_t cap)
+{
+	const struct store *s = m->node->disk->store;
+
+	if (s->proof_len > cap)
+		return 0;
+	memcpy(out, s->proof, s->proof_len);
+	return (int)s->proof_len;
+}
+
+bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t leaves[][32], size_t *n,
+		   uint8_t path[][32], size_t *n_path)
+{
+	return history_section(m->node->disk->store->history, size, section, leaves, n, path, n_path);
+}
+
+bool merge_chunk(struct merge *m, uint64_t seq, uint64_t *time_ms, ap_bytes *outcomes)
+{
+	return history_chunk(m->node->disk->store->history, seq, time_ms, outcomes);
+}
+
+bool merge_block_leaves(struct merge *m, uint64_t seq, size_t count, uint8_t leaves[][32])
+{
+	const struct kept_block *b = *block_place(m->node->disk->store, seq);
+
+	if (b == NULL || b->nodes == NULL || b->block.statement.count != count)
+		return false;
+	memcpy(leaves[0], b->nodes, 32 * count);
+	return true;
+}
+
+void disk_wipe(struct node *n)
+{
+	store_free(n->disk->store);
+	n->disk->store = store_new();
+}
+
+int merge_put_aside(const struct index_conf *conf, struct disk_error *why)
+{
+	(void)conf;
+	why->text[0] = '\0';
+	store_free(sim->current->disk->store);
+	sim->current->disk->store = store_new();
+	return 0;
 }
 
 int merge_open(struct merge **out, const struct index_conf *conf, struct disk_error *why)

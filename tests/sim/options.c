@@ -251,4 +251,9 @@ void options_draw(struct options *o, uint64_t seed, const struct options_given *
 	o->form_faults = rng_chance(&r, 50);
 	if (o->form_faults != 0 && rng_chance(&r, 700))
 		o->faulty = o->lies = o->core = 0;
+	if (rng_chance(&r, 150)) {
+		o->wipes = rng_between(&r, 1, 3);
+		if (rng_chance(&r, 700))
+			o->keep = rng_between(&r, 1, 4 * o->window);
+	}
 }

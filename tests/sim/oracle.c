@@ -101,6 +101,8 @@ uint64_t oracle_batches(void)
 
 void __wrap_pbft_step(struct pbft *p, const struct pbft_event *ev, struct pbft_update *u)
 {
+	if (ev->kind == PBFT_EV_STATE)
+		oracle_transferred(sim->current, ev);
 	__real_pbft_step(p, ev, u);
 	sim->steps++;
 	oracle_step(sim->current, p, ev, u);

@@ -8,6 +8,8 @@
 #include "libproto/codec.h"
 #include "tests/sim/sim.h"
 
+struct pbft_event;
+
 /* What was known of the network when a client began to ask. */
 struct oracle_asked {
 	uint64_t sequence; /* highest that a client had an answer of */
@@ -43,5 +45,8 @@ void oracle_calm(void);
 void oracle_end(void);
 uint64_t oracle_batches(void);
 const uint8_t *oracle_running(uint64_t seq); /* of the log */
+
+/* In oracle_log.c: before the core takes a transferred state. */
+void oracle_transferred(struct node *n, const struct pbft_event *ev);
 
 #endif

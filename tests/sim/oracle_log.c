@@ -177,6 +177,23 @@ static void check_again(const struct node *n, const struct machine *m,
 			 (ull)batch->seq);
 }
 
+/* A replica goes on from a state that it was sent: it is one that was executed. */
+void oracle_transferred(struct node *n, const struct pbft_event *ev)
+{
+	uint64_t seq = ev->u.transferred.seq;
+	const struct truth *t = oracle_truth(seq);
+
+	if (n->faulty)
+		return;
+	trace_mile("%llu transferred to %u", (ull)seq, n->id);
+	if (seq > oracle()->n_log ||
+	    memcmp(t->running, ev->u.transferred.running, 32) != 0 ||
+	    t->time_ms != ev->u.transferred.time_ms ||
+	    (t->has_state && memcmp(t->state, ev->u.transferred.state, 32) != 0))
+		sim_fail("S6: replica %u takes over a state of %llu that nobody had", n->id, (ull)seq);
+	oracle()->seen[n->index].executed = seq;
+}
+
 void oracle_applied(struct node *n, const struct machine *m, const struct machine_batch *batch,
 		    const struct machine_result *r, bool was_live)
 {

@@ -296,6 +296,19 @@ static void liars(struct drawing *d)
 		    somebody(d), (int64_t)rng_below(&d->rng, 8));
 }
 
+/* One after the other: somebody has to have what is transferred. */
+static void wipes(struct drawing *d)
+{
+	for (uint64_t i = 0; i < d->o->wipes && d->end > 0; i++) {
+		uint64_t from = d->end * i / d->o->wipes, to = d->end * (i + 1) / d->o->wipes;
+		uint64_t at = rng_between(&d->rng, from, to > from ? to - 1 : to);
+		int64_t r = somebody(d);
+
+		add(d, at, PLAN_WIPE, r, 0, 0);
+		add(d, at + rng_spread(&d->rng, 100), PLAN_START, r, 0, 0);
+	}
+}
+
 void plan_draw(struct plan *p, const struct options *o)
 {
 	static void (*const faults[])(struct drawing *) = {
@@ -314,4 +327,5 @@ void plan_draw(struct plan *p, const struct options *o)
 	asks(&d, 0, d.end, rng_between(&d.rng, 5, 5 + o->heal_ms / 100),
 	     (int64_t)rng_between(&d.rng, 1, 15));
 	asks(&d, d.end + 1, d.end + 1 + 400, rng_between(&d.rng, 2, 12), 20);
+	wipes(&d);
 }

@@ -107,6 +107,10 @@ static void on_node(const struct action *a)
 	case PLAN_FAIL:
 		disk_fail_next(n);
 		break;
+	case PLAN_WIPE:
+		node_die(n, false);
+		disk_wipe(n);
+		break;
 	default:
 		n->full_disk = a->arg[1] == 1;
 		n->short_disk = a->arg[1] == 2;

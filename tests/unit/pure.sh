@@ -1,5 +1,5 @@
 #!/bin/sh
-# The two cores are pure: whatever the objects of daemon/pbft/ and daemon/machine/ call, and none of them
+# The cores are pure: whatever the objects of daemon/pbft/, machine/ and transfer/ call, and none of them
 # has, stands in pure.allow. A sanitizer's or coverage build calls more, so there it is skipped.
 set -eu
 src=${top_srcdir:-.}
@@ -11,7 +11,7 @@ sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$src/tests/unit/pure.allow" 
 grep -v / "$work/allow" >"$work/allowed"
 
 # archive[object.o]: name type ...; of libproto only the objects that pure.allow names
-for dir in daemon/pbft daemon/machine libproto; do
+for dir in daemon/pbft daemon/machine daemon/transfer libproto; do
 	archive=$build/$dir/.libs/lib$(basename "$dir" | sed 's/^lib//').a
 	if [ ! -f "$archive" ]; then
 		echo "pure.sh: $archive is missing: run make first" >&2
@@ -26,7 +26,7 @@ awk -v list="$work/allow" '
 awk '$3 ~ /^[TDBRVWC]$/ { print $2 }' "$work/objects" | sort -u >"$work/own"
 awk '$3 ~ /^[Uwv]$/ { print $2 }' "$work/objects" | sort -u >"$work/wanted"
 comm -23 "$work/wanted" "$work/own" >"$work/called"
-for name in pbft_step machine_apply ap_digest_batch; do
+for name in pbft_step machine_apply transfer_next ap_digest_batch; do
 	if ! grep -qx "$name" "$work/own"; then
 		echo "pure.sh: nm does not show $name" >&2
 		exit 99

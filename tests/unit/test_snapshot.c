@@ -453,6 +453,7 @@ static void each_batch_is_a_leaf_of_the_history(void **state)
 		ap_writer_init(&w, chunk, sizeof(chunk));
 		ap_octets_put(&w, tag, sizeof(tag));
 		ap_u64_put(&w, &seq);
+		ap_u64_put(&w, &l->result->time_ms);
 		for (size_t e = 0; e < l->result->n_entries; e++) {
 			const struct machine_entry *entry = &l->result->entries[e];
 			uint8_t octets[AP_MAX_outcome], relay = (uint8_t)(1 + e);

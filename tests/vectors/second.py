@@ -490,7 +490,8 @@ class Network:
             if o["status"] == 2 and o["sequence"] == case["sequence"] and h(e, "id") not in chunk:
                 relay = case["bundles"][e["bundle"]]["relay"]
                 chunk += h(e, "id") + uint(relay, 1) + uint(len(outcome), 2) + outcome
-        self.history.append(sha256(b"\0", tag("agree1-chunk"), uint(case["sequence"], 8), chunk))
+        self.history.append(sha256(b"\0", tag("agree1-chunk"), uint(case["sequence"], 8),
+                                   uint(self.t, 8), chunk))
 
     def signature(self, case):
         if "statement" not in case:
