@@ -376,7 +376,7 @@ static void write_new_view(struct run *r, const struct pbft_effect *e)
 		log_say(LOG_L_INFO, "entering view=%llu primary=%u from=%llu batches=%u",
 			(unsigned long long)says->view, says->replica,
 			(unsigned long long)says->first, says->n);
-		good = says->replica == r->self
+		good = e->u.new_view.who != 0
 			       ? views_make_new_view(r->views, &r->verifier, r->secret, e)
 			       : views_keep_new_view(r->views, r->arrived);
 	}
@@ -458,7 +458,8 @@ static void send_status(struct run *r, const struct pbft_effect *e)
 {
 	ap_status m = {.view = e->u.status.view,
 		       .executed = e->u.status.executed,
-		       .stable = e->u.status.stable};
+		       .stable = e->u.status.stable,
+		       .heard = e->u.status.heard};
 	uint8_t octets[AP_MAX_status];
 	struct ap_writer w;
 
@@ -569,6 +570,41 @@ static void serve(struct run *r, const struct pbft_effect *e)
 	}
 }
 
+/* ---- a member's own votes, to that member ---- */
+
+static void show_prepare(struct run *r, const struct pbft_effect *e)
+{
+	uint8_t octets[AP_MAX_prepare];
+	struct ap_writer w;
+	ap_prepare m;
+
+	m.proposal = (ap_proposal){.view = e->u.shown.p.view,
+				   .seq = e->u.shown.p.seq,
+				   .incarnation = e->u.shown.p.incarnation,
+				   .replica = e->u.shown.p.replica};
+	memcpy(m.proposal.batch.octets, e->u.shown.p.batch, 32);
+	memcpy(m.sig.octets, e->u.shown.sig, 64);
+	ap_writer_init(&w, octets, sizeof(octets));
+	ap_prepare_put(&w, &m);
+	send_layout(r, e->to, AP_MESSAGE_prepare, &w);
+}
+
+static void show_checkpoint(struct run *r, const struct pbft_effect *e)
+{
+	uint8_t octets[AP_MAX_checkpoint];
+	struct ap_writer w;
+	ap_checkpoint m;
+
+	m.vote = (ap_checkpoint_vote){.seq = e->u.shown.p.seq,
+				      .incarnation = e->u.shown.p.incarnation,
+				      .replica = e->u.shown.p.replica};
+	memcpy(m.vote.state.octets, e->u.shown.p.batch, 32);
+	memcpy(m.sig.octets, e->u.shown.sig, 64);
+	ap_writer_init(&w, octets, sizeof(octets));
+	ap_checkpoint_put(&w, &m);
+	send_layout(r, e->to, AP_MESSAGE_checkpoint, &w);
+}
+
 /* ---- local ---- */
 
 static void execute(struct run *r, const struct pbft_effect *e)
@@ -670,6 +706,9 @@ void effect_run(struct run *r, const struct pbft_effect *e)
 		[PBFT_SEND_VIEW_CHANGE] = send_view_change,
 		[PBFT_SEND_NEW_VIEW] = send_new_view,
 		[PBFT_SEND_FETCH_BATCH] = send_fetch_batch,
+		[PBFT_SHOW_PRE_PREPARE] = send_pre_prepare,
+		[PBFT_SHOW_PREPARE] = show_prepare,
+		[PBFT_SHOW_CHECKPOINT] = show_checkpoint,
 		[PBFT_SERVE_BATCH] = serve_batch,
 		[PBFT_SERVE] = serve,
 		[PBFT_EXECUTE] = execute,
@@ -679,6 +718,8 @@ void effect_run(struct run *r, const struct pbft_effect *e)
 		[PBFT_HOLD_NULL] = hold_null,
 		[PBFT_KEEP_VIEW_CHANGE] = keep_view_change,
 		[PBFT_BEHIND] = behind,
+		[PBFT_RECOVERING] = recover_effect,
+		[PBFT_RECOVERED] = recover_effect,
 		[PBFT_DIVERGED] = diverged,
 	};
 

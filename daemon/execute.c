@@ -47,6 +47,7 @@ void execute_keygen(struct run *r)
 	pbft_info(r->pbft, &core);
 	if (core.lacks || core.diverged || r->quarantine != QUARANTINE_NONE)
 		return; /* what is due shows in the state alone; who is in quarantine has no part */
+	keygen_hold(r->keygen, !recover_may_submit(r));
 	if (keygen_step(r->keygen, r->machine, run_now(), &why) != 0)
 		run_fail(r, why.text);
 }
@@ -113,6 +114,7 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 	r->executed = (struct pbft_event){.kind = PBFT_EV_EXECUTED};
 	r->executed.u.executed.seq = seq;
 	r->executed.u.executed.time_ms = r->result.time_ms;
+	recover_executed(r, &r->executed);
 	if (checkpoint)
 		machine_digest(r->machine, r->executed.u.executed.state);
 	r->executed_due = true;

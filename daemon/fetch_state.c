@@ -84,6 +84,8 @@ static bool is_needed(struct run *r, const struct pbft_info *core)
 {
 	struct fetch_state *f = r->fetch_state;
 
+	if (core->empty)
+		return false; /* whether anything is missing shows soon */
 	if (core->lacks || core->diverged)
 		return true;
 	return core->others_stable > core->executed &&
@@ -486,7 +488,8 @@ static void step_core(struct run *r, const struct fetch_state *f)
 	ev.u.transferred.time_ms = machine_time(r->machine);
 	memcpy(ev.u.transferred.running, machine_running(r->machine), 32);
 	memcpy(ev.u.transferred.state, f->proof.state, 32);
-	ev.u.transferred.silent = r->quarantine != QUARANTINE_NONE || r->is_first_run;
+	ev.u.transferred.silent = r->quarantine != QUARANTINE_NONE;
+	ev.u.transferred.members = machine_incarnations(r->machine);
 	ev.u.transferred.who = f->proof.who;
 	ev.u.transferred.incarnation = f->proof.incarnation;
 	ev.u.transferred.sig = (const uint8_t(*)[64])f->proof.sig;

@@ -112,3 +112,24 @@ int files_wipe(const char *dir, const char *name, struct disk_error *why)
 		return disk_fail(why, "cannot remove", path, errno);
 	return status != 0 ? status : disk_sync_dir(dir, why);
 }
+
+int files_aside(const char *dir, const char *name, struct disk_error *why)
+{
+	char path[DISK_PATH_MAX], aside[DISK_PATH_MAX];
+	int status = path_of(path, dir, name, "", why);
+	struct stat st;
+
+	for (unsigned number = 1; status == 0; number++) {
+		char suffix[32];
+
+		snprintf(suffix, sizeof(suffix), ".damaged.%u", number);
+		status = path_of(aside, dir, name, suffix, why);
+		if (status == 0 && lstat(aside, &st) != 0)
+			break;
+	}
+	if (status != 0)
+		return status;
+	if (rename(path, aside) != 0)
+		return errno == ENOENT ? 0 : disk_fail(why, "cannot set aside", path, errno);
+	return disk_sync_dir(dir, why);
+}

@@ -19,4 +19,8 @@ int files_get(const char *dir, const char *name, void *octets, size_t cap, struc
 /* Overwrites and removes DIR/NAME; not to be there is no failure. */
 int files_wipe(const char *dir, const char *name, struct disk_error *why);
 
+/* Renames DIR/NAME to DIR/NAME.damaged.N, for the operator to look at, with a number that is free; the
+ * directory is synced. Not to be there is no failure. */
+int files_aside(const char *dir, const char *name, struct disk_error *why);
+
 #endif

@@ -68,6 +68,11 @@ void run_status(const struct run *r, struct ap_text *out)
 	s.culprit = key->culprit;
 	s.epoch = key->phase >= MACHINE_TRIAL ? key->epoch : 0;
 	memcpy(s.key, key->pk, 32);
+	s.recovering = core.recovering;
+	s.unsure = core.empty;
+	s.shareless = keygen_shareless(r->keygen);
+	s.incarnation = core.incarnation;
+	s.votes_from = core.votes_from;
 	s.view = core.view;
 	s.seq = core.executed;
 	s.stable = core.stable;

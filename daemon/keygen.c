@@ -29,7 +29,7 @@ struct keygen {
 	uint32_t t;
 	enum machine_phase said; /* last phase logged */
 	bool enckey_sent, deal_sent, ready_sent, complained;
-	bool has_ek, loaded, published;
+	bool has_ek, loaded, published, held, shareless, told;
 	uint8_t ek[32];
 	uint64_t boot;	  /* run number */
 	uint64_t sent;	  /* own nonce counters given out in this run */
@@ -65,6 +65,25 @@ int keygen_new(struct keygen **out, const struct keygen_conf *conf)
 void keygen_boot(struct keygen *k, uint64_t boot)
 {
 	k->boot = boot;
+}
+
+void keygen_reboot(struct keygen *k, uint64_t boot)
+{
+	k->boot = boot;
+	k->enckey_sent = k->deal_sent = k->ready_sent = k->complained = false;
+	k->sent = k->stocked = 0;
+	if (k->loaded)
+		(void)frost_reboot(k->conf.frost, boot); /* larger than any before */
+}
+
+void keygen_hold(struct keygen *k, bool held)
+{
+	k->held = held;
+}
+
+bool keygen_shareless(const struct keygen *k)
+{
+	return k->shareless;
 }
 
 void keygen_free(struct keygen *k)
@@ -319,6 +338,17 @@ static bool has_share(const struct keygen *k)
 	return n > 0;
 }
 
+/* draft {#loss}: it orders and votes, but this key generation cannot end. */
+static void cannot_finish(struct keygen *k, const char *what)
+{
+	if (!k->told)
+		log_say(LOG_L_ERROR,
+			"%s/%s is %s: this replica cannot finish the key generation that it began; "
+			"restore the file, or the members must form the network anew",
+			k->dir, ENCKEY_FILE, what);
+	k->told = true;
+}
+
 /* All dealings are there: own share out of them, on disk, then READY. */
 static int ready(struct keygen *k, const struct machine_key *key, struct disk_error *why)
 {
@@ -335,21 +365,18 @@ static int ready(struct keygen *k, const struct machine_key *key, struct disk_er
 		return 0;
 	if (!k->has_ek && has_share(k) && !BUG(108))
 		return 0; /* an earlier run finished, and the log says so further on */
-	if (!k->has_ek)
-		return disk_say(why, DISK_ENOTFOUND,
-				"%s/%s is missing or damaged: this replica cannot finish the key "
-				"generation that it began; the members must form the network anew",
-				k->dir, ENCKEY_FILE);
+	if (!k->has_ek) {
+		cannot_finish(k, "missing or damaged");
+		return 0;
+	}
 	run_make(&run, k->conf.n, key->epoch, key->sid, key->enckeys);
 	for (uint8_t i = 0; i < k->conf.n; i++)
 		deal_from_wire(&deals[i], &key->deals[i]);
 	status = dkg_result(&share, &run, deals, k->conf.self, k->ek, &culprit);
-	if (status != 0 && culprit == 0)
-		return disk_say(
-			why, DISK_EDAMAGED,
-			"%s/%s is not the key that this replica has sent to the others: restore "
-			"the file, or the members must form the network anew",
-			k->dir, ENCKEY_FILE);
+	if (status != 0 && culprit == 0) {
+		cannot_finish(k, "not the key that this replica has sent to the others");
+		return 0;
+	}
 	if (status != 0) {
 		complain(k, key, &run, deals, culprit);
 		return 0;
@@ -378,6 +405,27 @@ static bool is_published(const struct keygen *k, const uint8_t pk[32])
 	       memcmp(key, pk, 32) == 0;
 }
 
+/* draft {#loss}: "the replica orders, executes and votes, and signs nothing" */
+static int watch(struct keygen *k, const struct machine_key *key, const char *what,
+		 struct disk_error *why)
+{
+	struct frost_group group = {.epoch = key->epoch, .n = k->conf.n, .t = k->t};
+
+	for (uint8_t i = 0; i < k->conf.n; i++)
+		group.id[i] = (uint16_t)(i + 1);
+	memcpy(group.key, key->pk, 32);
+	memcpy(group.verifier, key->y, (size_t)k->conf.n * 32);
+	if (frost_watch(k->conf.frost, &group, k->boot) != 0)
+		return disk_say(why, DISK_EDAMAGED, "the group key in the state is no group key");
+	log_say(LOG_L_ERROR,
+		"%s/%s, the key share, is %s: this replica votes and answers, but signs nothing; "
+		"restore the file and start it again, or have the members share the key anew",
+		k->dir, SHARE_FILE, what);
+	k->loaded = k->shareless = true;
+	k->published = is_published(k, key->pk);
+	return 0;
+}
+
 /* The share into the signer; the key for decrypting dealings has done its work. */
 static int load(struct keygen *k, const struct machine_key *key, struct disk_error *why)
 {
@@ -388,14 +436,11 @@ static int load(struct keygen *k, const struct machine_key *key, struct disk_err
 	if (k->loaded)
 		return 0;
 	n = files_get(k->dir, SHARE_FILE, octets, sizeof(octets), why);
-	if (n < 0)
-		return n == DISK_ENOTFOUND
-			       ? disk_say(why, n,
-					  "%s/%s, the key share, is missing: this replica can "
-					  "no longer sign; restore the file",
-					  k->dir, SHARE_FILE)
-			       : n;
-	status = frost_key_get(&share, octets, (size_t)n);
+	if (n == DISK_ENOTFOUND)
+		return watch(k, key, "missing", why);
+	if (n < 0 && n != DISK_ETOOBIG)
+		return n;
+	status = frost_key_get(&share, octets, n < 0 ? 0 : (size_t)n);
 	sodium_memzero(octets, sizeof(octets));
 	if (status == 0 && (share.id != k->conf.self || memcmp(share.group.key, key->pk, 32) != 0))
 		status = FROST_EKEY;
@@ -403,10 +448,7 @@ static int load(struct keygen *k, const struct machine_key *key, struct disk_err
 		status = frost_load(k->conf.frost, &share, k->boot);
 	frost_key_wipe(&share);
 	if (status != 0)
-		return disk_say(why, DISK_EDAMAGED,
-				"%s/%s, the key share, is damaged or of another network or member: "
-				"restore the file",
-				k->dir, SHARE_FILE);
+		return watch(k, key, "damaged, or of another network or member", why);
 	k->loaded = true;
 	k->published = is_published(k, key->pk);
 	sodium_memzero(k->ek, sizeof(k->ek));
@@ -434,7 +476,7 @@ static bool stock_up(struct keygen *k, uint32_t want)
 
 bool keygen_idle(struct keygen *k)
 {
-	return k->loaded && k->stocked < k->conf.pool_step && stock_up(k, k->stocked + 1);
+	return k->loaded && !k->shareless && !k->held && k->stocked < k->conf.pool_step && stock_up(k, k->stocked + 1);
 }
 
 /* One NONCES at a time, when the pairs that are left, ordered or on their way, run low. */
@@ -445,6 +487,8 @@ static void refill(struct keygen *k, const struct machine *m, const struct machi
 	struct ap_writer w;
 	ap_nonces op;
 
+	if (k->shareless || k->held)
+		return;
 	machine_pool(m, k->conf.self, &pool);
 	if (pool.boot == k->boot && pool.next < k->sent)
 		return; /* the last one is not ordered yet */
@@ -476,7 +520,7 @@ static void probe(struct keygen *k, uint64_t now_ms)
 	struct ap_writer w;
 	ap_read op;
 
-	if (k->published)
+	if (k->published || k->held)
 		return;
 	if (k->probe_ms == 0)
 		k->probe_ms = now_ms + PROBE_MS;
@@ -519,6 +563,8 @@ int keygen_step(struct keygen *k, const struct machine *m, uint64_t now_ms, stru
 		status = ek_load(k, key, why);
 	if (status != 0)
 		return status;
+	if (k->held && key->phase < MACHINE_TRIAL)
+		return 0;
 	switch (key->phase) {
 	case MACHINE_ENCKEYS:
 		return enckey(k, key, why);

@@ -34,6 +34,13 @@ void keygen_free(struct keygen *);
 void keygen_funcs(struct keygen *, struct machine_funcs *out);
 /* The run number, before the first keygen_step(). */
 void keygen_boot(struct keygen *, uint64_t boot);
+/* Goes on under a larger one, and orders what is due once more: what was ordered under the old one
+ * may be void. */
+void keygen_reboot(struct keygen *, uint64_t boot);
+/* May it order anything yet? It may unless this says no. */
+void keygen_hold(struct keygen *, bool held);
+/* The key share is lost: nothing is signed here. */
+bool keygen_shareless(const struct keygen *);
 
 /* After a start (the log is replayed) and after each executed batch; does what is due, once.
  * 0, or DISK_E* and its sentence: a file could not be written: stop. */

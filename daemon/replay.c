@@ -42,12 +42,14 @@ struct replay {
 	uint64_t merged; /* S */
 	uint64_t marked; /* highest sequence with a mark of its execution */
 	struct pbft_restore_base base;
+	uint64_t incarnations[AP_REPLICAS_MAX]; /* the own one alone, as its votes here say */
 	bool has_running;
 	struct vote *votes, **votes_end;
 	struct signature *signatures;
 	struct record_stable stable;
 	const char *damage;
 	bool lacks; /* the store has no state, and the journal not all batches that lead to one */
+	int verdict; /* what kind of trouble `damage` is; 0: damage. Only damage is set aside */
 };
 
 /* ---- 1: the journal ---- */
@@ -56,6 +58,12 @@ static int bad(struct replay *p, const char *what)
 {
 	p->damage = what;
 	return 1;
+}
+
+static int no_memory(struct replay *p)
+{
+	p->verdict = DISK_ESYSTEM;
+	return bad(p, "out of memory");
 }
 
 static struct vote *vote_add(struct replay *p, uint8_t type)
@@ -77,8 +85,10 @@ static const char *vote_batch(struct replay *p, struct vote *v, const struct jou
 	v->batch = malloc(sizeof(*v->batch));
 	v->len = rec->length - head;
 	v->octets = malloc(v->len);
-	if (v->batch == NULL || v->octets == NULL)
-		return "no memory";
+	if (v->batch == NULL || v->octets == NULL) {
+		p->verdict = DISK_ESYSTEM;
+		return "out of memory";
+	}
 	memcpy(v->octets, rec->payload + head, v->len);
 	return verify_batch_octets(&p->r->verifier, v->octets, v->len, v->batch);
 }
@@ -90,7 +100,7 @@ static int on_proposal(struct replay *p, const struct journal_record *rec)
 	ap_pre_prepare m;
 
 	if (v == NULL)
-		return bad(p, "no memory");
+		return no_memory(p);
 	ap_reader_init(&reader, rec->payload, rec->length);
 	ap_pre_prepare_get(&reader, &m);
 	if (!ap_reader_done(&reader))
@@ -119,10 +129,18 @@ static int on_prepared(struct replay *p, const struct journal_record *rec)
 	struct vote *v = vote_add(p, RECORD_PREPARED);
 
 	if (v == NULL)
-		return bad(p, "no memory");
+		return no_memory(p);
 	return record_prepared_parse(rec->payload, rec->length, &v->p, &v->cert)
 		       ? 0
 		       : bad(p, "a certificate does not decode");
+}
+
+static void own_incarnation(struct replay *p, uint64_t incarnation)
+{
+	uint64_t *own = &p->incarnations[p->r->self - 1];
+
+	if (incarnation > *own)
+		*own = incarnation;
 }
 
 static int on_checkpoint(struct replay *p, const struct journal_record *rec)
@@ -132,13 +150,14 @@ static int on_checkpoint(struct replay *p, const struct journal_record *rec)
 	ap_checkpoint_vote m;
 
 	if (v == NULL)
-		return bad(p, "no memory");
+		return no_memory(p);
 	ap_reader_init(&reader, rec->payload, rec->length);
 	ap_checkpoint_vote_get(&reader, &m);
 	if (!ap_reader_done(&reader))
 		return bad(p, "a checkpoint does not decode");
 	v->seq = m.seq;
 	v->incarnation = m.incarnation;
+	own_incarnation(p, m.incarnation);
 	memcpy(v->state, m.state.octets, 32);
 	/* it stands on an execution, whose mark may not have come to the disk any more: who signs a
 	 * checkpoint comes back at it, or nobody could follow the one that saw it become stable */
@@ -181,6 +200,8 @@ static int on_stable(struct replay *p, const struct journal_record *rec)
 		p->base.stable = stable.seq;
 		memcpy(p->base.stable_state, stable.state, 32);
 		p->stable = stable;
+		if ((stable.who >> (p->r->self - 1) & 1) != 0)
+			own_incarnation(p, stable.incarnation[p->r->self - 1]);
 		if (p->merged == 0)
 			votes_prune(p, stable.seq);
 	}
@@ -201,7 +222,7 @@ static int on_view(struct replay *p, const struct journal_record *rec)
 		return bad(p, "a new view does not decode");
 	v = vote_add(p, rec->type);
 	if (v == NULL || (v->octets = malloc(rec->length > 0 ? rec->length : 1)) == NULL)
-		return bad(p, "no memory");
+		return no_memory(p);
 	v->len = rec->length;
 	memcpy(v->octets, rec->payload, rec->length);
 	return 0;
@@ -259,6 +280,7 @@ static int on_record(void *arg, const struct journal_record *rec)
 	case RECORD_NEW_VIEW:
 		return on_view(p, rec);
 	default:
+		p->verdict = DISK_EVERSION;
 		return bad(p, "a record of unknown type: this version is older than the journal");
 	}
 }
@@ -276,6 +298,7 @@ static bool lacks_state(struct replay *p)
 		return false;
 	p->lacks = p->base.lacks = true;
 	p->base.executed = p->base.stable;
+	p->base.incarnation = p->incarnations;
 	p->base.time_ms = 0;
 	machine_restore(r->machine, NULL, 0);
 	memset(p->base.running, 0, 32);
@@ -301,8 +324,7 @@ static int machine_again(struct replay *p, struct disk_error *why)
 		    verify_batch_octets(&r->verifier, octets.data, octets.len, refs) != NULL)
 			status = disk_say(
 				why, DISK_EDAMAGED,
-				"the journal lacks batch %llu, which this replica executed: "
-				"move the data directory away and start it from another's",
+				"the journal lacks batch %llu, which this replica executed",
 				(unsigned long long)seq);
 		else
 			execute_batch(r, seq, refs->digest, octets, false);
@@ -325,7 +347,7 @@ static int machine_again(struct replay *p, struct disk_error *why)
 		status =
 			disk_say(why, DISK_EDAMAGED,
 				 "the journal's batches up to %llu do not give the state that they "
-				 "gave before: move the data directory away",
+				 "gave before",
 				 (unsigned long long)p->base.executed);
 	return status;
 }
@@ -342,8 +364,7 @@ static int machine_restored(struct replay *p, struct disk_error *why)
 	if (octets == NULL || machine_restore(p->r->machine, octets, len) != 0 ||
 	    machine_seq(p->r->machine) != p->merged)
 		return disk_say(why, DISK_EDAMAGED,
-				"the store's state of batch %llu does not decode: move the data "
-				"directory away and start this replica from another's",
+				"the store's state of batch %llu does not decode",
 				(unsigned long long)p->merged);
 	p->base.executed = p->base.stable = p->merged;
 	machine_digest(p->r->machine, p->base.stable_state);
@@ -359,8 +380,10 @@ static int core_body(struct replay *p, const struct vote *v, int held, const uin
 	if (held < 0)
 		return -1;
 	if ((held & PBFT_HELD) != 0 &&
-	    bodies_put(p->r->bodies, v->batch->digest, v->octets, v->len, v->batch) != 0)
+	    bodies_put(p->r->bodies, v->batch->digest, v->octets, v->len, v->batch) != 0) {
+		p->verdict = DISK_ESYSTEM;
 		return -1;
+	}
 	if ((held & PBFT_REPLACED) != 0)
 		bodies_drop(p->r->bodies, replaced);
 	return 0;
@@ -432,11 +455,13 @@ static int core_again(struct replay *p, struct disk_error *why)
 	pbft_restore_stable(r->pbft, p->stable.seq, p->stable.who, p->stable.incarnation,
 			    (const uint8_t(*)[64])p->stable.sig);
 	for (const struct vote *v = p->votes; v != NULL; v = v->next) {
-		if (core_vote(p, v) < 0)
-			return disk_say(
-				why, DISK_EDAMAGED,
-				"the journal holds two votes of this replica that contradict "
-				"each other: it must not vote; move the data directory away");
+		if (core_vote(p, v) >= 0)
+			continue;
+		if (p->verdict != 0)
+			return disk_say(why, p->verdict, "out of memory for the journal's votes");
+		return disk_say(why, DISK_EDAMAGED,
+				"the journal holds two votes of this replica that contradict each "
+				"other");
 	}
 	return 0;
 }
@@ -481,25 +506,31 @@ static void finish(struct replay *p, const struct journal_report *report)
 		(unsigned long long)report->cut);
 }
 
-/* Votes that are not remembered may be contradicted: without its journal a replica that has run
- * before must not vote under this identity again. */
-static int history_is_there(struct replay *p, const struct journal_report *report,
-			    struct disk_error *why)
+/* draft {#rejoin}: a replica that has run before, and whose journal is gone, has forgotten; one that
+ * has nothing at all cannot tell yet. */
+static int judge_history(struct replay *p, const struct journal_report *report,
+			 struct disk_error *why)
 {
+	struct run *r = p->r;
 	char boot[32];
+	bool has_run = files_get(r->conf->data, "boot", boot, sizeof(boot), why) >= 0;
 
-	p->r->is_first_run = report->is_new != 0;
-	if (report->is_new == 0 ||
-	    (p->merged == 0 &&
-	     files_get(p->r->conf->data, "boot", boot, sizeof(boot), why) == DISK_ENOTFOUND))
-		return 0;
-	return disk_say(why, DISK_EDAMAGED,
-			"%s/journal is empty, but this replica has run before: it no longer knows "
-			"what it voted "
-			"for, so it must not vote; put the journal back, or have the members form "
-			"the network "
-			"anew with another identity for this one",
-			p->r->conf->data);
+	if (!r->recover.is && report->is_new != 0 && (has_run || p->merged > 0)) {
+		int status = recover_begin(r, "its journal is gone", why);
+
+		if (status != 0)
+			return status;
+	}
+	p->base.empty = report->records == 0 && p->merged == 0;
+	p->base.recovering = r->recover.is;
+	p->base.rejoined = r->recover.rejoined;
+	p->base.incarnation = machine_incarnations(r->machine);
+	if (r->recover.is)
+		log_say(LOG_L_ERROR,
+			"recovering: %s; it votes in nothing, fetches what it lacks, and comes back "
+			"by itself",
+			r->recover.why[0] != '\0' ? r->recover.why : "its vote history is not whole");
+	return 0;
 }
 
 int replay(struct run *r, struct disk_error *why)
@@ -515,12 +546,10 @@ int replay(struct run *r, struct disk_error *why)
 		status = journal_replay(r->journal, p.merged + 1, on_record, &p, &report, why);
 	if (status == DISK_ESTOPPED)
 		status =
-			disk_say(why, DISK_EDAMAGED,
-				 "the journal cannot be used: %s: move the data directory away and "
-				 "start this replica from another's",
-				 p.damage);
+			disk_say(why, p.verdict != 0 ? p.verdict : DISK_EDAMAGED,
+				 "the journal cannot be used: %s", p.damage);
 	if (status == 0)
-		status = history_is_there(&p, &report, why);
+		status = judge_history(&p, &report, why);
 	if (status == 0)
 		status = machine_again(&p, why);
 	if (status == 0)

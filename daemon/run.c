@@ -122,7 +122,7 @@ static void fill(struct run *r)
 {
 	struct relay *relay = clients_relay(r->clients);
 
-	while (relay_waiting(relay) && r->failure[0] == '\0') {
+	while (relay_waiting(relay) && recover_may_submit(r) && r->failure[0] == '\0') {
 		struct pbft_event ev = {.kind = PBFT_EV_BUNDLE, .from = r->self};
 		struct pbft_bundle *b = &ev.u.bundle;
 		struct relay_info info;
@@ -158,7 +158,7 @@ static void tick_if_idle(struct run *r)
 	struct pbft_info info;
 
 	pbft_info(r->pbft, &info);
-	if (info.primary == r->self && info.in_flight == 0 &&
+	if (info.primary == r->self && !info.recovering && !info.empty && info.in_flight == 0 &&
 	    machine_key(r->machine)->phase == MACHINE_LIVE &&
 	    run_wall() > machine_time(r->machine) + quarter &&
 	    !relay_waiting(clients_relay(r->clients)))
@@ -206,6 +206,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	wake = least(wake, sign_tick(r->sign, now));
 	wake = least(wake, keygen_wake(r->keygen));
 	wake = least(wake, fetch_state_turn(r));
+	recover_turn(r, now);
 	if (relay_waiting(clients_relay(r->clients)))
 		fill(r);
 	clients_flush(r->clients);
@@ -397,25 +398,6 @@ static void body_signature(struct run *r, const uint8_t *body, size_t len)
 		sign_signed_in(r->sign, m.seq, m.sig.it.octets);
 }
 
-/*
- * A replica whose whole data directory was lost looks like one that starts for the first time. Only
- * the log tells: it holds an ENCKEY of this replica, if it has ever taken part. So in a first run
- * nothing is voted for but at the head of a log that has none yet; keygen.c stops a replica that
- * meets its own ENCKEY there without the key to it.
- */
-static bool may_vote(struct run *r, uint64_t seq)
-{
-	const struct machine_key *key = machine_key(r->machine);
-
-	if (!r->is_first_run)
-		return true;
-	if (seq > machine_seq(r->machine) + RUN_PIPELINE)
-		return false;
-	if (key->phase != MACHINE_ENCKEYS || (key->have_enckey >> (r->self - 1) & 1) != 0)
-		r->is_first_run = false; /* and keygen.c has the key */
-	return true;
-}
-
 /* Whole NEW-VIEWs are costly to prove: one of a view that is past, or entered, is not looked at. */
 static bool is_new_view_wanted(struct run *r, const uint8_t *octets, size_t len)
 {
@@ -445,8 +427,6 @@ static bool on_core_frame(struct run *r, uint8_t from, uint8_t type, const uint8
 		log_say(LOG_L_DETAIL, "refused frame member=%u: %s", from, why);
 		return false;
 	}
-	if (ev.kind == PBFT_EV_PRE_PREPARE && !may_vote(r, ev.u.pre_prepare.p.seq))
-		return true; /* what is committed is fetched */
 	if (body.len > 0) {
 		bool bundle = ev.kind == PBFT_EV_BUNDLE;
 		const uint8_t *digest = bundle ? ev.u.bundle.digest : r->batch.digest;
@@ -617,6 +597,7 @@ static int start_cores(struct run *r, struct disk_error *why)
 			       .heartbeat_ms = RUN_HEARTBEAT_MS,
 			       .timeout_ms = RUN_TIMEOUT_MS,
 			       .timeout_max_ms = RUN_TIMEOUT_MAX_MS,
+			       .fill_ms = RUN_FILL_MS,
 			       .clock_bound_ms = r->net.clock_bound_s * 1000,
 			       .sha256 = ap_sha256};
 	struct machine_funcs funcs;
@@ -765,16 +746,62 @@ void run_believe_clock(struct run *r)
 	log_say(LOG_L_INFO, "the operator says that the clock is right");
 }
 
-static int start(struct run *r, struct self *self, const struct run_sockets *s,
-		 struct disk_error *why)
+static void free_state(struct run *r)
 {
-	struct pbft_event ev = {.kind = PBFT_EV_START};
+	keygen_free(r->keygen);
+	frost_free(r->frost);
+	journal_close(r->journal, NULL);
+	index_close(r->index);
+	bodies_free(r->bodies);
+	fetch_state_free(r->fetch_state);
+	free(r->machine_memory);
+	free(r->pbft_memory);
+	free(r->snapshot);
+	r->keygen = NULL;
+	r->frost = NULL;
+	r->journal = NULL;
+	r->index = NULL;
+	r->bodies = NULL;
+	r->fetch_state = NULL;
+	r->machine_memory = r->pbft_memory = r->snapshot = NULL;
+	r->machine = NULL;
+	r->pbft = NULL;
+	memset(r->ring, 0, sizeof(r->ring));
+}
+
+static int start_state(struct run *r, struct disk_error *why)
+{
 	int status = start_storage(r, why);
 
+	if (status == 0)
+		status = recover_load(r, why);
 	if (status == 0)
 		status = start_keygen(r, why);
 	if (status == 0)
 		status = start_cores(r, why);
+	return status;
+}
+
+/* Damage is no reason to stay away: what is damaged is set aside, and fetched from the others. */
+static int start_whole(struct run *r, struct disk_error *why)
+{
+	int status = start_state(r, why);
+
+	for (unsigned attempt = 0; attempt < 2 && status == DISK_EDAMAGED; attempt++) {
+		free_state(r);
+		status = recover_damaged(r, attempt, why);
+		if (status == 0)
+			status = start_state(r, why);
+	}
+	return status;
+}
+
+static int start(struct run *r, struct self *self, const struct run_sockets *s,
+		 struct disk_error *why)
+{
+	struct pbft_event ev = {.kind = PBFT_EV_START};
+	int status = start_whole(r, why);
+
 	if (status == 0)
 		status = start_boot(r, why);
 	if (status != 0)
@@ -793,6 +820,7 @@ static int start(struct run *r, struct self *self, const struct run_sockets *s,
 	start_clock(r);
 	sign_resume(r->sign, run_now());
 	execute_keygen(r);
+	r->recover.unsure = true; /* until the first turn has looked */
 	run_step(r, &ev);
 	return r->failure[0] != '\0' ? disk_say(why, DISK_EFAILED, "%s", r->failure) : 0;
 }
@@ -865,12 +893,7 @@ void run_free(struct run *r)
 	free_event(r->journal_event);
 	free_event(r->index_event);
 	sign_free(r->sign);
-	keygen_free(r->keygen);
-	frost_free(r->frost);
-	journal_close(r->journal, NULL);
-	index_close(r->index);
-	bodies_free(r->bodies);
-	fetch_state_free(r->fetch_state);
+	free_state(r);
 	views_free(r->views);
 	free(r->verifier.cache);
 	while (r->overflow != NULL) {
@@ -879,9 +902,6 @@ void run_free(struct run *r)
 		free(r->overflow);
 		r->overflow = next;
 	}
-	free(r->machine_memory);
-	free(r->pbft_memory);
-	free(r->snapshot);
 	sodium_munlock(r->secret, sizeof(r->secret)); /* wipes */
 	free(r);
 }

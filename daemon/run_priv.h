@@ -14,6 +14,7 @@
 #include "daemon/pbft/pbft.h"
 #include "daemon/peer.h"
 #include "daemon/records.h"
+#include "daemon/recover.h"
 #include "daemon/run.h"
 #include "daemon/sign.h"
 #include "daemon/verify.h"
@@ -28,6 +29,8 @@ enum {
 	RUN_HEARTBEAT_MS = 1000,
 	RUN_TIMEOUT_MS = 500,    /* what is handed to the primary is ordered by then, */
 	RUN_TIMEOUT_MAX_MS = 64000, /* doubled at most to this */
+	RUN_FILL_MS = 20,        /* while a member comes back: idle for so long, a null batch */
+	RUN_REJOIN_MS = 2000,    /* a recovering replica asks again */
 	RUN_TOKENS_MAX = 4096,
 	RUN_RUNNING_RING = 1024, /* running hashes kept in memory; older ones are in the journal */
 	RUN_FRAME_MAX = AP_BATCH_OCTETS_MAX + 1024,
@@ -59,7 +62,7 @@ struct run {
 	uint8_t secret[64]; /* identity, as libsodium has it */
 	uint8_t keys[AP_REPLICAS_MAX][32];
 	uint64_t boot;
-	bool is_first_run; /* no history, and nothing yet that shows whether there was one */
+	struct recover recover;
 	struct clock clock;
 	struct verifier verifier;
 	struct views *views;

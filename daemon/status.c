@@ -66,9 +66,20 @@ static void peers_show(struct ap_text *t, const struct status *s)
 		ap_text_addf(t, "pool.%u=%" PRIu32 "\n", i + 1U, s->pool[i]);
 }
 
+static void voting_show(struct ap_text *t, const struct status *s)
+{
+	ap_text_addf(t, "recovering=%s\n",
+		     s->unsure ? "unsure" : s->recovering ? "yes" : "no");
+	number_show(t, "incarnation", s->incarnation);
+	if (s->recovering)
+		number_show(t, "votes_from", s->votes_from);
+	ap_text_addf(t, "signing=%s\n", s->shareless ? "no-share" : "yes");
+}
+
 void status_show(struct ap_text *t, const struct status *s)
 {
 	who_show(t, s);
+	voting_show(t, s);
 	number_show(t, "view", s->view);
 	/* draft {#ordering}: the primary of view v has identifier 1 + (v mod n) */
 	ap_text_addf(t, "primary=%s\n", s->net->members[s->view % s->net->n].name);

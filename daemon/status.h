@@ -18,6 +18,11 @@ struct status {
 	uint8_t culprit;   /* phase failed: identifier; else 0 */
 	uint32_t epoch;	   /* 0: no key yet */
 	uint8_t key[32];   /* group key; all zero: none yet */
+	bool recovering;   /* votes in nothing; or, no history yet: waits for all others */
+	bool unsure;
+	bool shareless;	   /* the key share is lost: signs nothing */
+	uint64_t incarnation;
+	uint64_t votes_from; /* recovering: once a checkpoint is stable here or above; 0: REJOIN is due */
 	uint64_t view;
 	uint64_t seq;	   /* last executed */
 	uint64_t stable;   /* last stable checkpoint */

@@ -21,6 +21,7 @@ static bool op_known(uint8_t kind)
 	case AP_OP_retry:
 	case AP_OP_blame:
 	case AP_OP_badpoint:
+	case AP_OP_rejoin:
 	case AP_OP_enckey:
 	case AP_OP_deal:
 	case AP_OP_complaint:
@@ -435,6 +436,7 @@ static const char *status_frame(struct frame *f)
 	f->ev->u.status.stable = m.stable;
 	memcpy(f->ev->u.status.running, m.running.octets, 32);
 	f->ev->u.status.disk = (enum pbft_disk)m.disk;
+	f->ev->u.status.heard = m.heard;
 	return NULL;
 }
 

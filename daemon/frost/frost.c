@@ -65,12 +65,8 @@ void frost_wipe(struct frost *f)
 	frost_key_wipe(&f->key);
 }
 
-int frost_load(struct frost *f, const struct frost_key *key, uint64_t boot)
+static int load(struct frost *f, const struct frost_key *key, uint64_t boot)
 {
-	int rc = frost_key_check(key);
-
-	if (rc < 0)
-		return rc;
 	if (f->memory == NULL)
 		return FROST_EMEMORY; /* a forked child */
 	if (boot <= f->boot)
@@ -84,6 +80,21 @@ int frost_load(struct frost *f, const struct frost_key *key, uint64_t boot)
 	f->epoch_min = key->group.epoch;
 	f->ready = true;
 	return 0;
+}
+
+int frost_load(struct frost *f, const struct frost_key *key, uint64_t boot)
+{
+	int rc = frost_key_check(key);
+
+	return rc < 0 ? rc : load(f, key, boot);
+}
+
+int frost_watch(struct frost *f, const struct frost_group *group, uint64_t boot)
+{
+	struct frost_key key = {.group = *group};
+	int rc = frost_group_check(group);
+
+	return rc < 0 ? rc : load(f, &key, boot);
 }
 
 int frost_reboot(struct frost *f, uint64_t boot)
@@ -149,7 +160,7 @@ static void slot_fill(struct frost *f, struct frost_slot *slot, uint64_t ctr)
 int frost_commit(struct frost *f, uint32_t count, struct frost_nonces *out)
 {
 	memset(out, 0, sizeof(*out));
-	if (!f->ready)
+	if (!f->ready || f->key.id == 0)
 		return FROST_ENOKEY;
 	if (count < 1 || count > FROST_COMMIT_MAX)
 		return FROST_ELIMIT;
@@ -325,7 +336,7 @@ int frost_sign(struct frost *f, enum frost_kind kind, const struct ap_statement 
 
 	memset(s, 0, sizeof(*s));
 	memset(z, 0, 32);
-	if (!f->ready)
+	if (!f->ready || f->key.id == 0)
 		return FROST_ENOKEY;
 	rc = frost_statement_octets(message, &size, kind, statement);
 	if (rc < 0)

@@ -77,9 +77,13 @@ bool frost_is_locked(const struct frost *f);
  * under this run number or a larger one), FROST_EEPOCH (it has had one of a later epoch). */
 int frost_load(struct frost *f, const struct frost_key *key, uint64_t boot);
 
+/* The group alone, without a share: signatures are verified and shares added up, nothing is signed
+ * (FROST_ENOKEY). 0, an error of frost_group_check(), FROST_EBOOT, FROST_EEPOCH. */
+int frost_watch(struct frost *f, const struct frost_group *group, uint64_t boot);
+
 /* The public part of what is loaded; NULL without a key. Borrowed, valid until load or free. */
 const struct frost_group *frost_public(const struct frost *f);
-uint16_t frost_id(const struct frost *f);   /* 0 without a key */
+uint16_t frost_id(const struct frost *f);   /* 0 without a key, or with the group alone */
 uint64_t frost_boot(const struct frost *f); /* 0 without a key */
 
 /* Wipes all nonces and goes on under a larger run number: after any suspicion of a clone, a resume,

@@ -24,6 +24,7 @@ enum {
 	MACHINE_SNAPSHOT_KEY =
 		1 + 4 + 4 + 1 + 32 + 3 * 2 + 32 + 32 + AP_REPLICAS_MAX * (32 + AP_MAX_deal + 32),
 	MACHINE_SNAPSHOT_NUMBERS = AP_REPLICAS_MAX * 8 * (2 + MACHINE_NUMBERS_WORDS),
+	MACHINE_SNAPSHOT_INCARNATIONS = AP_REPLICAS_MAX * 8,
 	MACHINE_SNAPSHOT_POOLS =
 		AP_REPLICAS_MAX * (8 + 8 + 2 + MACHINE_POOL_MAX * AP_MAX_commitment),
 	MACHINE_SNAPSHOT_SIGNERS = AP_REPLICAS_MAX * (1 + 8 + 8 + 1 + 8 * AP_REPLICAS_MAX),
@@ -34,8 +35,9 @@ enum {
 	MACHINE_SNAPSHOT_KEPT = 2 + MACHINE_BUCKETS * (8 + 4 * AP_REPLICAS_MAX),
 	MACHINE_SNAPSHOT_MAX = MACHINE_SNAPSHOT_CONF + MACHINE_SNAPSHOT_CLOCK +
 			       MACHINE_SNAPSHOT_KEY + MACHINE_SNAPSHOT_NUMBERS +
-			       MACHINE_SNAPSHOT_POOLS + MACHINE_SNAPSHOT_SIGNERS +
-			       MACHINE_SNAPSHOT_PENDING + MACHINE_SNAPSHOT_KEPT + AP_MAX_frontier,
+			       MACHINE_SNAPSHOT_INCARNATIONS + MACHINE_SNAPSHOT_POOLS +
+			       MACHINE_SNAPSHOT_SIGNERS + MACHINE_SNAPSHOT_PENDING +
+			       MACHINE_SNAPSHOT_KEPT + AP_MAX_frontier,
 	MACHINE_SCRATCH =
 		MACHINE_SNAPSHOT_MAX > MACHINE_CHUNK_MAX ? MACHINE_SNAPSHOT_MAX : MACHINE_CHUNK_MAX,
 };
@@ -47,6 +49,7 @@ struct machine_state {
 	uint8_t running[32];
 	struct machine_key key;
 	struct machine_numbers numbers[AP_REPLICAS_MAX];
+	uint64_t incarnations[AP_REPLICAS_MAX];
 	struct machine_nonces pools[AP_REPLICAS_MAX];
 	struct machine_signer signers[AP_REPLICAS_MAX];
 	struct machine_pendings pendings;
@@ -108,6 +111,7 @@ void machine_op_nonces(struct machine *m, struct machine_run *run, ap_bytes body
 void machine_op_retry(struct machine *m, struct machine_run *run, ap_bytes body);
 void machine_op_blame(struct machine *m, struct machine_run *run, ap_bytes body);
 void machine_op_badpoint(struct machine *m, struct machine_run *run, ap_bytes body);
+void machine_op_rejoin(struct machine *m, struct machine_run *run, ap_bytes body);
 void machine_op_enckey(struct machine *m, struct machine_run *run, ap_bytes body);
 void machine_op_deal(struct machine *m, struct machine_run *run, ap_bytes body);
 void machine_op_complaint(struct machine *m, struct machine_run *run, ap_bytes body);

@@ -204,6 +204,9 @@ static void execute_op(struct machine *m, struct machine_run *run, const ap_op *
 	case AP_OP_read:
 		machine_op_read(m, run, op->body);
 		break;
+	case AP_OP_rejoin:
+		machine_op_rejoin(m, run, op->body);
+		break;
 	case AP_OP_nonces:
 		machine_op_nonces(m, run, op->body);
 		break;
@@ -281,6 +284,7 @@ static void begin(struct machine *m, struct machine_run *run)
 	result->pools_changed = false;
 	result->n_retries = 0;
 	result->signers_changed = machine_signers_advance(state->signers, m->conf.n, state->seq);
+	result->rejoined = 0;
 	result->values_len = 0;
 	ap_writer_init(&run->chunk, m->scratch, MACHINE_CHUNK_MAX);
 }
@@ -505,6 +509,11 @@ const struct machine_numbers *machine_numbers_of(const struct machine *m, uint8_
 {
 	ASSERT(relay >= 1 && relay <= m->conf.n);
 	return &m->state.numbers[relay - 1];
+}
+
+const uint64_t *machine_incarnations(const struct machine *m)
+{
+	return m->state.incarnations;
 }
 
 uint64_t machine_used(const struct machine *m, uint8_t relay)

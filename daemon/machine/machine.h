@@ -166,6 +166,8 @@ struct machine_result {
 	struct machine_retry retries[MACHINE_RETRIES_MAX];
 	bool signers_changed; /* somebody is left out, or back: look at machine_signer() */
 	bool key_changed;			   /* machine_key() moved on */
+	uint16_t rejoined; /* bit id - 1: its REJOIN took effect, out of this bundle: */
+	uint16_t rejoin_bundle[AP_REPLICAS_MAX];
 	bool pools_changed;			   /* NONCES took effect: look at machine_pool() */
 	/* Values of stored outcomes, copied here. */
 	size_t values_len;
@@ -229,6 +231,8 @@ const uint8_t *machine_running(const struct machine *m);
 void machine_number(const struct machine *m, uint8_t relay, uint64_t *start, uint64_t *counter);
 /* All that is remembered of them; borrowed. */
 const struct machine_numbers *machine_numbers_of(const struct machine *m, uint8_t relay);
+/* Incarnations by identifier - 1, of n members. draft {#incarnation} */
+const uint64_t *machine_incarnations(const struct machine *m);
 /* Instances of relay that count against its share of the capacity. */
 uint64_t machine_used(const struct machine *m, uint8_t relay);
 

@@ -1,3 +1,4 @@
+/* clang-format off */
 /*
  * The fixed state as octets, back, and its digest. draft {#state}
  *
@@ -8,6 +9,7 @@
  *                  encoded; hash of the dealings, group key, n verification shares (zero if not
  *                  known yet)
  *   numbers        for each relay: u64 start, u64 counter, 4 times u64: which were executed
+ *   incarnations   for each member: u64
  *   pools          for each member: u64 boot, u64 next, u16 count and that many commitments
  *   signing        snapshot_signing.c
  *   kept           u16 count of buckets that are not empty, and for each, ascending: u64 number,
@@ -16,13 +18,14 @@
  *
  * One state has one encoding: machine_restore() encodes what it has decoded and compares.
  */
+/* clang-format on */
 #include <string.h>
 
 #include "daemon/machine/inner.h"
 #include "daemon/bug.h"
 #include "libproto/digest.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 static void u8_put(struct ap_writer *w, uint8_t v)
 {
@@ -186,6 +189,17 @@ static void numbers_get(struct ap_reader *r, struct machine_numbers *numbers)
 	check(r, machine_numbers_is_sound(numbers));
 }
 
+/* ---- incarnations ---- */
+
+static void incarnations_get(struct ap_reader *r, struct machine_state *state, uint8_t n)
+{
+	r->field = "incarnations";
+	for (size_t i = 0; i < n; i++) {
+		state->incarnations[i] = u64_get(r);
+		check(r, state->incarnations[i] <= state->seq);
+	}
+}
+
 /* ---- pools ---- */
 
 static void pool_put(struct ap_writer *w, const struct machine_nonces *pool)
@@ -310,6 +324,8 @@ static void state_put(struct ap_writer *w, const struct machine *m)
 	for (size_t i = 0; i < m->conf.n; i++)
 		numbers_put(w, &state->numbers[i]);
 	for (size_t i = 0; i < m->conf.n; i++)
+		ap_u64_put(w, &state->incarnations[i]);
+	for (size_t i = 0; i < m->conf.n; i++)
 		pool_put(w, &state->pools[i]);
 	machine_signing_put(w, m);
 	kept_put(w, &state->retain, m->conf.n);
@@ -325,6 +341,7 @@ static void state_get(struct ap_reader *r, struct machine *m)
 	key_get(r, &state->key, m->conf.n);
 	for (size_t i = 0; i < m->conf.n; i++)
 		numbers_get(r, &state->numbers[i]);
+	incarnations_get(r, state, m->conf.n);
 	for (size_t i = 0; i < m->conf.n; i++)
 		pool_get(r, &state->pools[i]);
 	machine_signing_get(r, m);

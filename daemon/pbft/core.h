@@ -61,6 +61,7 @@ struct pbft_peer {
 	uint64_t view, executed, stable; /* as it says */
 	enum pbft_disk disk;		 /* likewise */
 	uint64_t help_ms;		 /* not helped before */
+	uint64_t show_ms;		 /* not shown its own votes before */
 	struct pbft_served bodies, attest;
 	struct machine_numbers handed; /* its bundles that were handed on to the primary */
 	uint64_t handed_ms;	       /* since when they are remembered */
@@ -72,6 +73,7 @@ struct pbft_peer {
 struct pbft_checkpoint { /* votes on the state at seq */
 	uint64_t seq;
 	bool own_known, own_durable; /* state[self - 1] */
+	bool own_void;		     /* known, but no vote: the replica was recovering */
 	uint64_t token;		     /* of the own vote's write; 0: none under way */
 	uint16_t who;		     /* others */
 	uint64_t incarnation[AP_REPLICAS_MAX];
@@ -107,7 +109,16 @@ struct pbft {
 	bool silent; /* votes in nothing */
 	uint64_t view;
 	bool view_active; /* votes are given in it */
-	uint64_t incarnation;
+	uint64_t incarnation; /* the own one */
+
+	/* coming back */
+	uint64_t incarnations[AP_REPLICAS_MAX];
+	uint64_t fill_to; /* null batches fill the log up to here */
+	bool empty, recovering;
+	/* whose first STATUS of this run came, was one of genesis, and who has heard ours; all others
+	 * where the history is not empty */
+	uint16_t said, genesis, heard_by;
+	uint64_t rejoined;
 
 	/* view changes: the highest VIEW-CHANGE of each member, the own one of `view` among them */
 	struct pbft_view_change changes[AP_REPLICAS_MAX];
@@ -191,7 +202,6 @@ void pbft_send_checkpoint(struct pbft *, const struct pbft_checkpoint *, uint16_
 
 uint8_t pbft_primary(const struct pbft *, uint64_t view);
 bool pbft_is_primary(const struct pbft *);	      /* of the active view */
-bool pbft_is_mute(const struct pbft *);		      /* gives no vote, sends none again */
 bool pbft_is_member(const struct pbft *, uint8_t id); /* another one */
 uint16_t pbft_bit(const struct pbft *, uint8_t id);
 void pbft_count(struct pbft *, enum pbft_drop);
@@ -238,8 +248,35 @@ void pbft_view_help(struct pbft *, uint8_t id, uint64_t view);
 void pbft_view_seen(struct pbft *, uint8_t id, uint64_t view); /* a vote or STATUS of it */
 void pbft_view_again(struct pbft *); /* its record once more, behind a stable checkpoint */
 
+/* ---- rejoin.c: draft {#rejoin} ---- */
+
+/* Gives no vote, and sends none again: recovering, not sure whether it has to, without the state
+ * that its votes lead to, or in quarantine. */
+bool pbft_is_mute(const struct pbft *);
+/* How long incarnations of all members let null batches fill an idle network. */
+bool pbft_is_filling(const struct pbft *);
+void pbft_recover(struct pbft *, enum pbft_forgot why);
+void pbft_rejoin_status(struct pbft *, const struct pbft_event *);
+void pbft_rejoin_executed(struct pbft *, const struct pbft_event *);
+/* A transferred state says what members' incarnations are. */
+void pbft_rejoin_state(struct pbft *, const uint64_t *incarnations);
+void pbft_rejoin_stable(struct pbft *); /* the record of a stable checkpoint is durable */
+void pbft_rejoin_base(struct pbft *, const struct pbft_restore_base *);
+/* A vote that its sender cannot have given in its present incarnation. */
+bool pbft_is_stale(const struct pbft *, uint8_t id, uint64_t incarnation, uint64_t seq);
+
+/* ---- show.c: draft {#showing} ---- */
+
+void pbft_show(struct pbft *, uint8_t id); /* a member what it has voted for */
+/* The own vote comes back from somebody else: is it one that this replica does not know? */
+void pbft_shown_proposal(struct pbft *, const struct pbft_proposal *, bool pre_prepare);
+void pbft_shown_checkpoint(struct pbft *, const struct pbft_event *);
+void pbft_shown_view_change(struct pbft *, const struct pbft_view_change *);
+void pbft_shown_new_view(struct pbft *, const struct pbft_new_view *);
+
 /* ---- new_view.c ---- */
 
+void pbft_null_batch(const struct pbft *, struct pbft_batch *);
 void pbft_new_view_try(struct pbft *); /* the primary of the view has enough VIEW-CHANGEs? */
 void pbft_new_view_place(struct pbft *);
 void pbft_new_view_ask(struct pbft *); /* bodies that are missing */

@@ -76,6 +76,7 @@ void pbft_send_status(struct pbft *p, uint16_t to)
 	e->u.status.stable = p->stable;
 	memcpy(e->u.status.running, p->running, 32);
 	e->u.status.disk = p->disk;
+	e->u.status.heard = p->genesis;
 }
 
 void pbft_send_bundle(struct pbft *p, const struct pbft_bundle *b, uint16_t to)

@@ -114,7 +114,7 @@ void pbft_fetch_next(struct pbft *p)
 	uint64_t target = pbft_others_reached(p, p->fetch.more);
 	const struct pbft_slot *next;
 
-	if (p->fetch.active || p->lacks || p->disk != PBFT_DISK_ENOUGH)
+	if (p->fetch.active || p->lacks || p->empty || p->disk != PBFT_DISK_ENOUGH)
 		return; /* nor would there be room for what comes */
 	if (target <= p->executed && p->fetch.more > 0) {
 		p->fetch.more = 0;

@@ -13,7 +13,7 @@
 
 #include "libproto/digest.h"
 
-static void null_batch(const struct pbft *p, struct pbft_batch *b)
+void pbft_null_batch(const struct pbft *p, struct pbft_batch *b)
 {
 	uint8_t nothing[32] = {0};
 
@@ -49,7 +49,7 @@ static void compute(const struct pbft *p, const struct pbft_view_change *const *
 	struct pbft_batch null;
 	uint64_t last = 0;
 
-	null_batch(p, &null);
+	pbft_null_batch(p, &null);
 	nv->first = 0;
 	for (uint8_t i = 0; i < n; i++) {
 		const struct pbft_view_change *c = changes[i];
@@ -78,6 +78,15 @@ static bool is_change_good(const struct pbft *p, const struct pbft_view_change *
 		c->prepared[c->n_prepared - 1].seq - c->stable <= p->conf.window);
 }
 
+/* draft {#incarnation}: "an incarnation lower than r, where r is the signer's incarnation and r <=
+ * first" */
+static bool is_old(const struct pbft *p, uint8_t id, uint64_t incarnation, uint64_t first)
+{
+	uint64_t now = p->incarnations[id - 1];
+
+	return incarnation < now && now <= first && !BUG(51);
+}
+
 static bool is_computed(const struct pbft *p, const struct pbft_event *ev)
 {
 	const struct pbft_new_view *nv = ev->u.new_view.says;
@@ -96,11 +105,16 @@ bool pbft_new_view_check(struct pbft *p, const struct pbft_event *ev)
 	for (uint8_t i = 0; i < ev->u.new_view.n_changes; i++) {
 		const struct pbft_view_change *c = ev->u.new_view.changes[i];
 
-		if (!is_change_good(p, c, view) || (who & pbft_bit(p, c->replica)) != 0)
+		if (!is_change_good(p, c, view) ||
+		    is_old(p, c->replica, c->incarnation, ev->u.new_view.says->first) ||
+		    (who & pbft_bit(p, c->replica)) != 0)
 			return false;
 		who |= pbft_bit(p, c->replica);
 	}
-	return pbft_quorum_strong(p->conf.n, who) && is_computed(p, ev);
+	return pbft_quorum_strong(p->conf.n, who) &&
+	       !is_old(p, ev->u.new_view.says->replica, ev->u.new_view.says->incarnation,
+		       ev->u.new_view.says->first) &&
+	       is_computed(p, ev);
 }
 
 /* ---- the primary makes it ---- */
@@ -112,7 +126,7 @@ void pbft_new_view_try(struct pbft *p)
 	struct pbft_effect *e;
 	uint8_t n = 1;
 
-	if (p->view_active || p->disk == PBFT_DISK_FULL ||
+	if (p->view_active || p->disk == PBFT_DISK_FULL || pbft_is_mute(p) ||
 	    pbft_primary(p, p->view) != p->conf.self || !p->change_durable ||
 	    p->changes[p->conf.self - 1].view != p->view)
 		return;
@@ -190,7 +204,7 @@ static bool has_body(struct pbft *p, struct pbft_slot *slot, const uint8_t batch
 		take_kept(p, slot);
 		return true;
 	}
-	null_batch(p, &null);
+	pbft_null_batch(p, &null);
 	if (memcmp(null.digest, batch, 32) != 0)
 		return false;
 	memcpy(pbft_emit(p, PBFT_HOLD_NULL)->u.drop.batch, batch, 32);

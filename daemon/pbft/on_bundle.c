@@ -105,6 +105,10 @@ static void hand_on(struct pbft *p, const struct pbft_bundle *b)
 {
 	struct pbft_peer *relay = &p->peers[b->relay - 1];
 
+	if (pbft_primary(p, p->view) == p->conf.self) {
+		pbft_count(p, PBFT_DROP_NOT_PRIMARY); /* it votes in nothing, so it is none */
+		return;
+	}
 	if (p->now - relay->handed_ms >= 4u * p->conf.resend_ms) {
 		memset(&relay->handed, 0, sizeof(relay->handed));
 		relay->handed_ms = p->now;

@@ -76,6 +76,7 @@ void pbft_checkpoint_stable(struct pbft *p)
 	}
 	p->merge_token = 0;
 	stable_of(pbft_emit(p, PBFT_STABLE), p);
+	pbft_rejoin_stable(p);
 }
 
 static void check(struct pbft *p, struct pbft_checkpoint *c)
@@ -101,7 +102,7 @@ static void check(struct pbft *p, struct pbft_checkpoint *c)
 		return;
 	p->stable = c->seq;
 	memcpy(p->stable_state, own, 32);
-	p->stable_token = c->token;
+	p->stable_token = c->own_void ? UINT64_MAX : c->token; /* never durable */
 	p->stable_incarnation = c->incarnation[p->conf.self - 1];
 	p->proof = *c;
 	p->proof_who = who;
@@ -120,6 +121,8 @@ void pbft_checkpoint_own(struct pbft *p, uint64_t seq, const uint8_t state[32])
 
 	if (c == NULL || seq <= p->stable)
 		return;
+	if (c->own_void && !pbft_is_mute(p))
+		c->own_known = c->own_void = false;
 	if (c->own_known) { /* restored: executed before the restart, and now once more */
 		if (memcmp(c->state[self], state, 32) != 0)
 			diverge(p, c, state, c->state[self], pbft_bit(p, p->conf.self));
@@ -128,8 +131,9 @@ void pbft_checkpoint_own(struct pbft *p, uint64_t seq, const uint8_t state[32])
 	c->own_known = true;
 	c->incarnation[self] = p->incarnation;
 	memcpy(c->state[self], state, 32);
-	if (pbft_is_mute(p))
-		return; /* it is compared with the others', and never sent */
+	c->own_void = pbft_is_mute(p) && !BUG(50);
+	if (c->own_void)
+		return;
 	e = pbft_write(p, PBFT_WRITE_CHECKPOINT);
 	e->u.checkpoint.seq = seq;
 	e->u.checkpoint.incarnation = p->incarnation;
@@ -158,7 +162,8 @@ void pbft_checkpoint_durable(struct pbft *p)
 		}
 		c->token = 0;
 		c->own_durable = true;
-		pbft_send_checkpoint(p, c, PBFT_EVERYONE);
+		if (!pbft_is_mute(p) || BUG(50))
+			pbft_send_checkpoint(p, c, PBFT_EVERYONE);
 		check(p, c);
 	}
 }
@@ -173,6 +178,8 @@ static int refused(const struct pbft *p, const struct pbft_event *ev)
 		return PBFT_DROP_REPEAT;
 	if (!pbft_window_covers(&p->window, seq))
 		return PBFT_DROP_WINDOW;
+	if (pbft_is_stale(p, ev->u.checkpoint.replica, ev->u.checkpoint.incarnation, seq))
+		return PBFT_DROP_OTHER;
 	return -1;
 }
 
@@ -182,6 +189,8 @@ void pbft_on_checkpoint(struct pbft *p, const struct pbft_event *ev)
 	int why = refused(p, ev);
 	struct pbft_checkpoint *c = NULL;
 
+	if (id == p->conf.self)
+		pbft_shown_checkpoint(p, ev);
 	if (why < 0 && (c = pbft_checkpoint_take(p, ev->u.checkpoint.seq)) == NULL)
 		why = PBFT_DROP_WINDOW;
 	if (why < 0 && (c->who & pbft_bit(p, id)) != 0)
@@ -224,9 +233,8 @@ bool pbft_checkpoint_help(struct pbft *p, uint8_t id, uint64_t stable)
 	const struct pbft_checkpoint *newest = NULL;
 	bool sent = false;
 
-	if (pbft_is_mute(p))
+	if (pbft_is_mute(p) && !BUG(50))
 		return false;
-
 	for (uint32_t i = 0; i < p->n_checkpoints; i++) {
 		const struct pbft_checkpoint *c = &p->checkpoints[i];
 

@@ -11,8 +11,8 @@ void pbft_execute_next(struct pbft *p)
 {
 	const struct pbft_slot *slot = pbft_window_find(&p->window, p->executed + 1);
 
-	if (p->executing || p->lacks || slot == NULL || !(slot->committed || (BUG(7) && slot->prepared)) ||
-	    !slot->body_durable)
+	if (p->executing || p->lacks || p->empty || slot == NULL ||
+	    !(slot->committed || (BUG(7) && slot->prepared)) || !slot->body_durable)
 		return;
 	if (BUG(30) && slot->batch.time > p->wall + p->conf.clock_bound_ms)
 		return;
@@ -50,6 +50,7 @@ void pbft_on_executed(struct pbft *p, const struct pbft_event *ev)
 		if (pbft_bit(p, b->relay) != 0)
 			machine_numbers_take(&p->numbers[b->relay - 1], b->start, b->counter);
 	}
+	pbft_rejoin_executed(p, ev);
 	pbft_watch_executed(p, slot);
 	if (p->next_seq <= p->executed)
 		p->next_seq = p->executed + 1;

@@ -8,12 +8,16 @@ void pbft_on_new_view(struct pbft *p, const struct pbft_event *ev)
 	const struct pbft_new_view *nv = ev->u.new_view.says;
 	struct pbft_effect *e;
 
+	if (nv->replica == p->conf.self) {
+		pbft_shown_new_view(p, nv);
+		if (!p->recovering)
+			return;
+	}
 	if (nv->view < p->view || nv->view == 0 || (nv->view == p->view && p->view_active)) {
 		pbft_count(p, PBFT_DROP_VIEW);
 		return;
 	}
-	if (nv->replica != pbft_primary(p, nv->view) || nv->replica == p->conf.self ||
-	    (!pbft_new_view_check(p, ev) && !BUG(9))) {
+	if (nv->replica != pbft_primary(p, nv->view) || (!pbft_new_view_check(p, ev) && !BUG(9))) {
 		pbft_count(p, PBFT_DROP_OTHER);
 		return;
 	}

@@ -29,6 +29,8 @@ static int refused(const struct pbft *p, const struct pbft_proposal *pp,
 	if (primary == p->conf.self || memcmp(pp->batch, batch->digest, 32) != 0 ||
 	    !within_bounds(p, batch))
 		return PBFT_DROP_OTHER;
+	if (pbft_is_stale(p, primary, pp->incarnation, pp->seq))
+		return PBFT_DROP_OTHER;
 	if (!pbft_window_covers(&p->window, pp->seq))
 		return PBFT_DROP_WINDOW;
 	if (p->view > 0 && pp->seq <= p->nv.first + p->nv.n &&
@@ -72,6 +74,8 @@ void pbft_on_pre_prepare(struct pbft *p, const struct pbft_event *ev)
 	struct pbft_slot *slot = pbft_window_find(&p->window, pp->seq);
 	int why = refused(p, pp, batch);
 
+	if (pp->replica == p->conf.self)
+		pbft_shown_proposal(p, pp, true);
 	if (why < 0)
 		why = unfit(p, slot, pp);
 	if (why >= 0) {

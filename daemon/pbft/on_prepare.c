@@ -9,6 +9,8 @@ static int refused(const struct pbft *p, const struct pbft_proposal *v)
 	/* the PRE-PREPARE was the primary's vote: what else it says adds nothing */
 	if (!pbft_is_member(p, v->replica) || v->replica == pbft_primary(p, v->view))
 		return PBFT_DROP_OTHER;
+	if (pbft_is_stale(p, v->replica, v->incarnation, v->seq))
+		return PBFT_DROP_OTHER;
 	if (!pbft_window_covers(&p->window, v->seq))
 		return PBFT_DROP_WINDOW;
 	return -1;
@@ -17,10 +19,15 @@ static int refused(const struct pbft *p, const struct pbft_proposal *v)
 void pbft_on_prepare(struct pbft *p, const struct pbft_event *ev)
 {
 	const struct pbft_proposal *v = &ev->u.prepare.p;
-	int why = refused(p, v);
 	struct pbft_slot *slot;
 	enum pbft_put put;
+	int why;
 
+	if (v->replica == p->conf.self) {
+		pbft_shown_proposal(p, v, false);
+		return;
+	}
+	why = refused(p, v);
 	if (why >= 0) {
 		pbft_count(p, (enum pbft_drop)why);
 		return;

@@ -58,7 +58,7 @@ void pbft_on_state(struct pbft *p, const struct pbft_event *ev)
 	uint64_t seq = ev->u.transferred.seq;
 
 	if (seq == 0 || seq % p->conf.interval != 0 || seq < p->stable ||
-	    (seq <= p->executed && !p->lacks && !p->diverged) ||
+	    (seq <= p->executed && !p->lacks && !p->diverged) || p->empty ||
 	    !pbft_quorum_strong(p->conf.n, ev->u.transferred.who)) {
 		pbft_count(p, PBFT_DROP_OTHER);
 		return;
@@ -87,5 +87,6 @@ void pbft_on_state(struct pbft *p, const struct pbft_event *ev)
 	if (p->heartbeat_ms > p->now)
 		p->heartbeat_ms = p->now;
 	pbft_own_executed(p);
+	pbft_rejoin_state(p, ev->u.transferred.members);
 	pbft_send_status(p, PBFT_EVERYONE);
 }

@@ -21,6 +21,11 @@ void pbft_on_start(struct pbft *p, const struct pbft_event *ev)
 		p->change_resend_ms = p->now;
 	for (uint8_t id = 1; id <= p->conf.n; id++)
 		p->peers[id - 1].handed_ms = p->now;
+	if (p->recovering || p->empty) { /* the own one counts no more, and is not sent again */
+		p->has_change = p->change_durable = false;
+		p->change_resend_ms = UINT64_MAX;
+	}
+	pbft_rejoin_stable(p);
 	if (p->executed > p->stable && p->executed % p->conf.interval == 0)
 		pbft_checkpoint_own(p, p->executed, p->start_state);
 	if (p->diverged)
@@ -45,7 +50,8 @@ void pbft_on_link(struct pbft *p, const struct pbft_event *ev)
 			p->fetch.asked_ms = p->now - p->conf.resend_ms; /* late at once */
 		return;
 	}
-	peer->help_ms = p->now;
+	peer->help_ms = peer->show_ms = p->now;
+	pbft_show(p, ev->from); /* before it may think that it has forgotten nothing */
 	pbft_send_status(p, pbft_bit(p, ev->from));
 	pbft_resend_votes(p, p->executed, pbft_bit(p, ev->from));
 	if (ev->from != pbft_primary(p, p->view))
@@ -71,11 +77,13 @@ void pbft_on_status(struct pbft *p, const struct pbft_event *ev)
 	peer->executed = executed;
 	peer->disk = ev->u.status.disk;
 	peer->stable = stable;
+	pbft_rejoin_status(p, ev);
 	pbft_view_seen(p, ev->from, ev->u.status.view);
 	pbft_view_help(p, ev->from, ev->u.status.view);
 	if (p->now < peer->help_ms)
 		return;
 	if (executed < p->executed) {
+		pbft_show(p, ev->from);
 		pbft_send_status(p, to);
 		pbft_resend_votes(p, executed, to);
 		peer->help_ms = p->now + p->conf.resend_ms / 2;

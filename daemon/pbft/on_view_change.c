@@ -1,6 +1,7 @@
 /* VIEW-CHANGE: draft {#view-change}. The highest one of each member is kept, so that what f of them
  * ask for, be it view 2^63, costs no memory and moves nobody. */
 #include "daemon/pbft/core.h"
+#include "daemon/bug.h"
 
 static bool is_in_window(const struct pbft *p, const struct pbft_view_change *c)
 {
@@ -15,7 +16,15 @@ void pbft_on_view_change(struct pbft *p, const struct pbft_event *ev)
 	struct pbft_view_change *kept;
 	struct pbft_effect *e;
 
+	if (c->replica == p->conf.self) {
+		pbft_shown_view_change(p, c);
+		return;
+	}
 	if (!pbft_is_member(p, c->replica) || !is_in_window(p, c)) {
+		pbft_count(p, PBFT_DROP_OTHER);
+		return;
+	}
+	if (c->incarnation < p->incarnations[c->replica - 1] && !BUG(51)) {
 		pbft_count(p, PBFT_DROP_OTHER);
 		return;
 	}
@@ -26,7 +35,8 @@ void pbft_on_view_change(struct pbft *p, const struct pbft_event *ev)
 		return;
 	}
 	kept = &p->changes[c->replica - 1];
-	if (c->view <= kept->view) {
+	if (c->incarnation < kept->incarnation ||
+	    (c->incarnation == kept->incarnation && c->view <= kept->view)) {
 		pbft_count(p, PBFT_DROP_REPEAT);
 		return;
 	}

@@ -38,7 +38,7 @@ static void proposal_durable(struct pbft *p, struct pbft_slot *slot)
 	slot->vote_durable = true;
 	if (pbft_slot_votes(slot, slot->vote_view))
 		slot->body_durable = true;
-	if (!pbft_slot_votes(slot, p->view) || !p->view_active)
+	if (!pbft_slot_votes(slot, p->view) || !p->view_active || pbft_is_mute(p))
 		return;
 	if (pbft_is_primary(p)) {
 		if (!slot->reproposed) /* else the NEW-VIEW has said it */
@@ -53,7 +53,7 @@ static void proposal_durable(struct pbft *p, struct pbft_slot *slot)
 static void prepared_durable(struct pbft *p, struct pbft_slot *slot)
 {
 	slot->prepared_durable = true;
-	if (!pbft_slot_votes(slot, p->view) || !p->view_active)
+	if (!pbft_slot_votes(slot, p->view) || !p->view_active || pbft_is_mute(p))
 		return;
 	pbft_slot_put_commit(slot, p->conf.self, slot->vote_view, slot->vote);
 	pbft_emit_slot(p, PBFT_SEND_COMMIT, slot, PBFT_EVERYONE);

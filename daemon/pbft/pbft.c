@@ -17,7 +17,8 @@ static bool conf_possible(const struct pbft_conf *c)
 	       c->window <= PBFT_WINDOW_MAX && c->interval > 0 && c->window % c->interval == 0 &&
 	       c->window / c->interval >= 2 && c->pipeline > 0 && c->batch_requests_max > 0 &&
 	       c->batch_requests_max <= AP_BATCH_REQUESTS_MAX && c->batch_octets_max > 0 &&
-	       c->timeout_max_ms >= c->timeout_ms && c->resend_ms > 1 && c->heartbeat_ms > 0 && c->sha256 != NULL;
+	       c->timeout_max_ms >= c->timeout_ms && c->resend_ms > 1 && c->heartbeat_ms > 0 &&
+	       c->sha256 != NULL;
 }
 
 static size_t aligned(size_t size)
@@ -71,6 +72,7 @@ struct pbft *pbft_init(void *memory, const struct pbft_conf *c)
 	p->n_checkpoints = checkpoints_of(c);
 	memset(p->checkpoints, 0, p->n_checkpoints * sizeof(*p->checkpoints));
 	p->view_active = true;
+	p->genesis = pbft_quorum_others(c->n, c->self);
 	p->next_seq = 1;
 	p->resend_ms = p->view_timer_ms = p->change_resend_ms = UINT64_MAX;
 	p->progress = true;
@@ -91,7 +93,7 @@ uint8_t pbft_primary(const struct pbft *p, uint64_t view)
 
 bool pbft_is_primary(const struct pbft *p)
 {
-	return p->view_active && pbft_primary(p, p->view) == p->conf.self;
+	return p->view_active && !pbft_is_mute(p) && pbft_primary(p, p->view) == p->conf.self;
 }
 
 bool pbft_is_member(const struct pbft *p, uint8_t id)
@@ -144,12 +146,6 @@ uint64_t pbft_others_stable(const struct pbft *p)
 		if (id != p->conf.self)
 			values[count++] = p->peers[id - 1].stable;
 	return pbft_quorum_reached(p->conf.n, values, count, 0);
-}
-
-/* draft {#transfer}: "While it lacks the state a replica does not vote" */
-bool pbft_is_mute(const struct pbft *p)
-{
-	return p->silent || p->lacks;
 }
 
 bool pbft_is_outstanding(const struct pbft *p)
@@ -211,6 +207,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 static uint64_t wake(struct pbft *p)
 {
 	uint64_t at = p->heartbeat_ms;
@@ -225,6 +226,8 @@ static uint64_t wake(struct pbft *p)
 	if (p->fetch.active)
 		at = earlier(at, p->fetch.asked_ms + p->conf.resend_ms);
 	at = earlier(at, pbft_view_wake(p));
+	if (pbft_is_primary(p) && pbft_is_filling(p))
+		at = earlier(at, later(p->executed_ms + p->conf.fill_ms, p->now + 1));
 	return p->more ? p->now : at;
 }
 
@@ -302,6 +305,22 @@ static uint32_t own_weight(const struct pbft *p)
 	return p->n_own > 0 && high + 1 - low >= PBFT_OWN_SPREAD ? PBFT_OWN_MAX : p->n_own;
 }
 
+/* More than f others are up, and at most f+1 of them could be ahead. */
+static bool is_caught_up(const struct pbft *p)
+{
+	return pbft_quorum_strong(p->conf.n, pbft_up(p)) && pbft_others_executed(p) <= p->executed;
+}
+
+static void info_rejoin(const struct pbft *p, struct pbft_info *info)
+{
+	info->empty = p->empty;
+	info->recovering = p->recovering;
+	info->caught_up = is_caught_up(p);
+	info->rejoined = p->recovering ? p->rejoined : 0;
+	info->incarnation = p->incarnation;
+	info->votes_from = info->rejoined != 0 ? info->rejoined + p->conf.window : 0;
+}
+
 void pbft_info(const struct pbft *p, struct pbft_info *info)
 {
 	info->view = p->view;
@@ -320,6 +339,7 @@ void pbft_info(const struct pbft *p, struct pbft_info *info)
 	info->silent = p->silent;
 	info->others_executed = pbft_others_executed(p);
 	info->others_stable = pbft_others_stable(p);
+	info_rejoin(p, info);
 	info->timeout_ms = p->timeout_ms;
 	info->view_changes = p->view_changes;
 	memcpy(info->running, p->running, 32);

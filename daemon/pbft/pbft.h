@@ -65,6 +65,8 @@ struct pbft_conf {
 	uint32_t timeout_ms;	 /* a bundle handed to the primary is ordered by then; 0: the
 				    primary is never replaced */
 	uint32_t timeout_max_ms; /* where doubling ends */
+	uint32_t fill_ms;	 /* while a member comes back: idle for so long, a null batch */
+	bool trusting;		 /* what it is shown of its own is never strange: Twins have one key */
 	uint64_t clock_bound_ms; /* how far a fresh proposal's time may be from the own clock */
 	uint8_t running0[32];	 /* running(0), of the genesis id */
 	ap_sha256_fn *sha256;
@@ -192,6 +194,7 @@ struct pbft_event {
 			uint64_t view, executed, stable;
 			uint8_t running[32];
 			enum pbft_disk disk;
+			uint16_t heard; /* bit id-1: draft {#rejoin} */
 		} status;
 		enum pbft_disk disk;
 		struct {
@@ -221,11 +224,15 @@ struct pbft_event {
 			uint64_t seq;
 			uint64_t time_ms;  /* T(seq) */
 			uint8_t state[32]; /* state digest, where seq is a checkpoint */
+			/* Members' incarnations after it, by identifier - 1; NULL: as before. */
+			const uint64_t *incarnation;
+			bool rejoined; /* a REJOIN for which this run asked took effect in it */
 		} executed;
 		struct {
 			uint64_t seq, time_ms; /* of the checkpoint */
 			uint8_t running[32], state[32];
 			bool silent;  /* from here on nothing is voted for */
+			const uint64_t *members; /* incarnations in the state, of all n */
 			uint16_t who; /* signers: 2f+1 or more; by identifier - 1: */
 			const uint64_t *incarnation;
 			const uint8_t (*sig)[64];
@@ -261,6 +268,9 @@ enum pbft_effect_kind {
 	PBFT_SEND_VIEW_CHANGE,   /* u.kept: the one of that member that is kept */
 	PBFT_SEND_NEW_VIEW,      /* the one that is kept */
 	PBFT_SEND_FETCH_BATCH,   /* u.drop: a batch by its digest */
+	PBFT_SHOW_PRE_PREPARE,   /* u.slot: a member's own vote, to that member */
+	PBFT_SHOW_PREPARE,       /* u.shown likewise */
+	PBFT_SHOW_CHECKPOINT,    /* u.shown likewise; its digest is the state's */
 	PBFT_SERVE_BATCH,        /* u.drop: send BODY of it: held, or else in the journal under that sequence */
 	PBFT_SERVE,              /* u.fetch: send BODY for each of from..to out of the journal, as far as it has them */
 	/* Local. */
@@ -271,9 +281,20 @@ enum pbft_effect_kind {
 	PBFT_HOLD_NULL,          /* u.drop: make the octets of the null batch (time 0, no bundles), with one hold */
 	PBFT_KEEP_VIEW_CHANGE,   /* u.kept: keep the octets of the VIEW-CHANGE that this event brought, in place of older ones */
 	PBFT_BEHIND,             /* u.behind: no peer gave what is missing: state transfer is needed; asking goes on */
+	PBFT_RECOVERING,         /* u.recovering: from here on it votes in nothing; durable before what follows */
+	PBFT_RECOVERED,          /* u.recovered: it votes again */
 	PBFT_DIVERGED,           /* u.diverged: q others have another state: alarm. The core does nothing until PBFT_EV_STATE */
 };
 /* clang-format on */
+
+/* Why a replica votes in nothing: draft {#rejoin}. */
+enum pbft_forgot {
+	PBFT_FORGOT_NOTHING,
+	PBFT_FORGOT_EMPTY,  /* its history is empty, those of others are not */
+	PBFT_FORGOT_MARKED, /* the shell said so at the start */
+	PBFT_FORGOT_SHOWN,  /* it was shown a vote of its own that it does not know */
+	PBFT_FORGOT_CLONE,  /* a REJOIN for which it did not ask */
+};
 
 /* What an effect says of a slot; pointers borrow from the core until the next step. */
 struct pbft_slot_view {
@@ -333,6 +354,7 @@ struct pbft_effect {
 			uint64_t view, executed, stable;
 			uint8_t running[32];
 			enum pbft_disk disk;
+			uint16_t heard; /* bit id-1: draft {#rejoin} */
 		} status;
 		struct {
 			uint64_t from, to;
@@ -344,6 +366,16 @@ struct pbft_effect {
 		struct {
 			uint64_t have, offered;
 		} behind;
+		struct {
+			struct pbft_proposal p; /* of a CHECKPOINT seq, incarnation, replica, batch */
+			const uint8_t *sig;
+		} shown;
+		struct {
+			enum pbft_forgot why;
+		} recovering;
+		struct {
+			uint64_t incarnation, stable;
+		} recovered;
 		struct {
 			uint64_t seq; /* of the checkpoint */
 			uint8_t own[32], others[32];
@@ -390,6 +422,11 @@ struct pbft_restore_base {
 	bool silent; /* nothing is voted for at all */
 	uint64_t stable;	    /* last stable checkpoint, and the state digest there */
 	uint8_t stable_state[32];
+	const uint64_t *incarnation; /* at executed, by identifier - 1; NULL: all 0 */
+	/* draft {#rejoin} */
+	bool empty;	   /* no history: complete only if all others are in genesis too */
+	bool recovering;   /* the history is not whole */
+	uint64_t rejoined; /* ... and this is the incarnation that came of it; 0: none yet */
 };
 int pbft_restore_base(struct pbft *, const struct pbft_restore_base *);
 /* Which bundles of a relay have executed, as the machine knows it at `executed`: an old one that
@@ -433,6 +470,11 @@ struct pbft_info {
 	bool is_short; /* f+1 disks are nearly full: requests wait */
 	bool lacks, silent;
 	uint64_t others_executed, others_stable; /* f+1 others say so much, or more */
+	bool empty;	   /* does not know yet whether it has forgotten anything */
+	bool recovering;   /* votes in nothing */
+	bool caught_up;	   /* as far as f+1 others say that they are, with a quorum in reach */
+	uint64_t rejoined; /* recovering: incarnation in which it will vote; 0: REJOIN is due */
+	uint64_t incarnation, votes_from; /* votes_from: recovering, rejoined: stable checkpoint */
 	uint8_t running[32];
 	uint32_t timeout_ms;	 /* now */
 	uint64_t view_changes;	 /* own VIEW-CHANGEs of this run */

@@ -127,7 +127,7 @@ static void seal(struct pbft *p, struct pbft_batch *batch)
 	ap_digest_batch(p->conf.sha256, batch->digest, time, batch->n_bundles, digests);
 }
 
-static void propose_one(struct pbft *p)
+static void propose_one(struct pbft *p, bool null)
 {
 	struct pbft_slot *slot = pbft_window_take(&p->window, p->next_seq);
 
@@ -137,9 +137,12 @@ static void propose_one(struct pbft *p)
 		pbft_slot_release(p, slot);
 	slot->reproposed = false;
 	requests = fill(p, &slot->batch);
-	if (slot->batch.n_bundles == 0)
+	if (slot->batch.n_bundles > 0)
+		seal(p, &slot->batch);
+	else if (null)
+		pbft_null_batch(p, &slot->batch);
+	else
 		return;
-	seal(p, &slot->batch);
 	p->proposed_requests = requests;
 	slot->has_batch = slot->proposed = true;
 	slot->view = p->view;
@@ -157,6 +160,14 @@ static void propose_one(struct pbft *p)
 	for (size_t i = 0; i < slot->batch.n_bundles; i++)
 		if (slot->batch.bundles[i].relay != p->conf.self)
 			pbft_drop_bundle(p, &slot->batch.bundles[i]);
+}
+
+/* draft {#filling}: "a null batch whenever nothing waits, nothing is in flight and nothing was
+ * executed for a while" */
+static bool is_null_due(const struct pbft *p)
+{
+	return pbft_is_filling(p) && p->queue.bundles == 0 && p->next_seq == p->executed + 1 &&
+	       p->now >= p->executed_ms + p->conf.fill_ms;
 }
 
 static bool is_stale(const struct pbft *p, const struct pbft_slot *slot)
@@ -181,7 +192,8 @@ void pbft_propose(struct pbft *p)
 		return;
 	if (p->wall == 0)
 		return; /* it does not know the time: the PRE-PREPARE would be its vote on one */
-	while (pbft_is_primary(p) && p->queue.bundles > 0 && may_use(p, p->next_seq)) {
+	while (pbft_is_primary(p) && (p->queue.bundles > 0 || is_null_due(p)) &&
+	       may_use(p, p->next_seq)) {
 		uint32_t waiting = p->queue.bundles;
 
 		if (may_wait(p))
@@ -190,7 +202,7 @@ void pbft_propose(struct pbft *p)
 			p->more = true;
 			return;
 		}
-		propose_one(p);
+		propose_one(p, is_null_due(p));
 		if (p->queue.bundles == waiting)
 			return; /* nothing fitted */
 	}

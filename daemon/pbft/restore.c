@@ -28,6 +28,7 @@ int pbft_restore_base(struct pbft *p, const struct pbft_restore_base *base)
 	memcpy(p->start_state, base->state, 32);
 	p->window.base = p->window.swept = low;
 	p->window.top = base->executed;
+	pbft_rejoin_base(p, base);
 	return 0;
 }
 

@@ -87,7 +87,7 @@ void pbft_view_again(struct pbft *p)
 {
 	struct pbft_effect *e;
 
-	if (p->view == 0)
+	if (p->view == 0 || (!p->view_active && !p->has_change))
 		return;
 	if (!p->view_active) {
 		e = pbft_write(p, PBFT_WRITE_VIEW_CHANGE);
@@ -131,12 +131,13 @@ void pbft_view_disk(struct pbft *p)
 	if (p->change_token != 0 && p->change_token <= p->durable) {
 		p->change_token = 0;
 		p->change_durable = true;
-		if (!p->view_active)
+		if (!p->view_active && !pbft_is_mute(p))
 			send_again(p);
 	}
 	if (p->nv_token != 0 && p->nv_token <= p->durable) {
 		p->nv_token = 0;
-		pbft_emit(p, PBFT_SEND_NEW_VIEW)->to = PBFT_EVERYONE;
+		if (!pbft_is_mute(p))
+			pbft_emit(p, PBFT_SEND_NEW_VIEW)->to = PBFT_EVERYONE;
 	}
 }
 
@@ -147,7 +148,8 @@ void pbft_view_help(struct pbft *p, uint8_t id, uint64_t view)
 
 	if (view >= p->view || p->now < peer->view_help_ms)
 		return;
-	if (p->view_active && p->nv_token == 0)
+	if (p->view_active && p->nv_token == 0 &&
+	    (!pbft_is_mute(p) || p->nv.replica != p->conf.self))
 		pbft_emit(p, PBFT_SEND_NEW_VIEW)->to = pbft_bit(p, id);
 	else if (!p->view_active && p->change_durable)
 		send_change(p, p->conf.self, pbft_bit(p, id));

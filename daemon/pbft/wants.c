@@ -13,6 +13,8 @@ bool pbft_wants_prepare(const struct pbft *p, const struct pbft_proposal *v)
 	uint16_t self = pbft_bit(p, p->conf.self), who;
 	const struct pbft_slot *slot = pbft_window_find(&p->window, v->seq);
 
+	if (v->replica == p->conf.self)
+		return true; /* draft {#showing} */
 	if (slot == NULL || v->view != p->view)
 		return true; /* judged with the rest of it */
 	if (!pbft_slot_votes(slot, p->view) || memcmp(slot->vote, v->batch, 32) != 0)

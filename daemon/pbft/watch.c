@@ -11,6 +11,8 @@
  * Overdue is also a batch that this replica has voted for when nothing was executed for a time-out:
  * it may be the primary's own, which nobody else has handed in.
  *
+ * Overdue is also the next null batch while a member comes back: draft {#filling}.
+ *
  * Nothing is overdue while this replica itself is what lags; while the disks of f+1 are nearly
  * full, only what keeps the network alive can be: draft {#disk-marks}.
  */
@@ -160,7 +162,8 @@ static bool is_stalled(const struct pbft *p)
 
 bool pbft_watch_overdue(const struct pbft *p)
 {
-	bool overdue = is_stalled(p);
+	bool overdue =
+		is_stalled(p) || (pbft_is_filling(p) && p->now - p->executed_ms >= p->timeout_ms);
 
 	for (uint32_t i = 0; i < p->n_own; i++)
 		overdue |= is_overdue(p, &p->own[i].watch, &p->own[i].bundle);
@@ -190,6 +193,12 @@ uint64_t pbft_watch_wake(const struct pbft *p)
 	if (p->voted_ms != 0)
 		at = p->voted_ms + p->timeout_ms > p->now ? p->voted_ms + p->timeout_ms
 							  : p->now + p->timeout_ms / 4 + 1;
+	if (pbft_is_filling(p)) {
+		uint64_t due = p->executed_ms + p->timeout_ms;
+
+		due = due > p->now ? due : p->now + p->timeout_ms / 4 + 1;
+		at = due < at ? due : at;
+	}
 	for (uint32_t i = 0; i < p->n_own; i++) {
 		uint64_t own = wake_of(p, &p->own[i].watch);
 

@@ -357,6 +357,26 @@ static void send_other(struct net *net, struct net_replica *r, const struct pbft
 		ev.u.new_view.n_changes = r->new_view->n_changes;
 		memcpy(ev.u.new_view.changes, r->new_view->changes, sizeof(ev.u.new_view.changes));
 		break;
+	case PBFT_SHOW_PRE_PREPARE:
+		ev.kind = PBFT_EV_PRE_PREPARE;
+		ev.u.pre_prepare.p = (struct pbft_proposal){.view = e->u.slot.view,
+							    .seq = e->u.slot.seq,
+							    .incarnation = e->u.slot.incarnation,
+							    .replica = e->u.slot.primary};
+		memcpy(ev.u.pre_prepare.p.batch, e->u.slot.batch->digest, 32);
+		ev.u.pre_prepare.batch = net_batch(net, e->u.slot.batch);
+		break;
+	case PBFT_SHOW_PREPARE:
+		ev.kind = PBFT_EV_PREPARE;
+		ev.u.prepare.p = e->u.shown.p;
+		break;
+	case PBFT_SHOW_CHECKPOINT:
+		ev.kind = PBFT_EV_CHECKPOINT;
+		ev.u.checkpoint.seq = e->u.shown.p.seq;
+		ev.u.checkpoint.incarnation = e->u.shown.p.incarnation;
+		ev.u.checkpoint.replica = e->u.shown.p.replica;
+		memcpy(ev.u.checkpoint.state, e->u.shown.p.batch, 32);
+		break;
 	default: /* PBFT_SEND_ATTEST */
 		if (!is_kept(net, r, e->u.attest.seq))
 			return;
@@ -392,6 +412,8 @@ static bool local(struct net *net, struct net_replica *r, const struct pbft_effe
 	case PBFT_DIVERGED:
 		r->diverged++;
 		break;
+	case PBFT_RECOVERING: /* nobody forgets anything here */
+		net_fail(net, r, "R10: it is shown a vote that it does not know");
 	default:
 		break;
 	}
@@ -432,9 +454,34 @@ static void step(struct net *net, struct net_replica *r, struct pbft_event *ev,
 	pbft_step(r->core, ev, u);
 }
 
+/* What a liar has said is shown to it; its core is not to be told. */
+static bool is_own_lie(const struct net *net, const struct net_replica *r,
+		       const struct pbft_event *ev)
+{
+	if ((net->faulty >> (r->id - 1) & 1) == 0 || ev->from == r->id)
+		return false;
+	switch (ev->kind) {
+	case PBFT_EV_PRE_PREPARE:
+		return ev->u.pre_prepare.p.replica == r->id;
+	case PBFT_EV_PREPARE:
+		return ev->u.prepare.p.replica == r->id;
+	case PBFT_EV_CHECKPOINT:
+		return ev->u.checkpoint.replica == r->id;
+	case PBFT_EV_VIEW_CHANGE:
+		return ev->u.view_change->replica == r->id;
+	case PBFT_EV_NEW_VIEW:
+		return ev->u.new_view.says->replica == r->id;
+	default:
+		return false;
+	}
+}
+
 void net_deliver(struct net *net, struct net_replica *r, struct pbft_event *ev)
 {
 	static struct pbft_update update;
+
+	if (is_own_lie(net, r, ev))
+		return;
 
 	if (ev->kind == PBFT_EV_BUNDLE)
 		hold(net, r, ev->u.bundle.digest, 1);

@@ -170,6 +170,9 @@ static bool execute_one(struct rig *r)
 	ev.u.executed.seq = ++r->executed;
 	ev.u.executed.time_ms = r->machine_ms;
 	rig_state(r, r->executed, ev.u.executed.state);
+	ev.u.executed.incarnation = r->incarnation;
+	ev.u.executed.rejoined = r->rejoined;
+	r->rejoined = false;
 	return step(r, &ev);
 }
 
@@ -341,6 +344,7 @@ void rig_status(struct rig *r, uint8_t from, uint64_t executed, uint64_t stable)
 
 	ev.u.status.executed = executed;
 	ev.u.status.stable = stable;
+	ev.u.status.heard = 0xffff;
 	rig_event(r, &ev);
 }
 

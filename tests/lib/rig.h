@@ -23,6 +23,8 @@ struct rig {
 	uint64_t token; /* highest seen */
 	bool executes;	/* reports PBFT_EXECUTE as done at once (the default) */
 	uint64_t executed, machine_ms;
+	uint64_t incarnation[AP_REPLICAS_MAX]; /* that its machine reports */
+	bool rejoined;	    /* ... and that the next batch holds its own REJOIN */
 	uint8_t state_salt; /* of the state digests that its machine makes */
 	struct rig_effect *trace;
 	size_t n, size;

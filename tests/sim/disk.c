@@ -12,6 +12,7 @@
 
 #include "daemon/journal.h"
 #include "daemon/records.h"
+#include "daemon/recover.h"
 #include "tests/sim/wrap.h"
 
 enum { SEGMENT = 64 }; /* records that go together when the journal is trimmed */
@@ -329,13 +330,73 @@ void disk_crash(struct node *n, bool power)
 	size_t loose = d->n - d->durable, kept;
 
 	if (power)
-		kept = rng_chance(&n->disk_rng, sim->o.lost_pm) ? 0
-								 : rng_below(&n->disk_rng, loose + 1);
+		kept = rng_chance(&n->disk_rng, sim->o.lost_pm)
+			       ? 0
+			       : rng_below(&n->disk_rng, loose + 1);
 	else
 		kept = rng_chance(&n->disk_rng, 500) ? loose : rng_below(&n->disk_rng, loose + 1);
 	trace_note(power ? "power" : "killed", n->id, 0, NULL, loose - kept);
 	records_cut(d, d->durable + kept);
 	merge_crash(n);
+}
+
+static void index_lose(struct disk *d)
+{
+	for (size_t i = 0; i < DISK_TYPES; i++) {
+		free(d->newest[i]);
+		d->newest[i] = NULL;
+		d->newest_size[i] = 0;
+	}
+}
+
+static void journal_lose(struct disk *d)
+{
+	for (size_t i = d->first; i < d->n; i++)
+		free(d->records[i].octets);
+	index_lose(d);
+	d->first = d->n = d->durable = 0;
+	d->has_journal = false;
+	d->floor = d->highest = 0;
+}
+
+static void files_lose(struct disk *d)
+{
+	for (size_t i = 0; i < DISK_FILES; i++)
+		if (strcmp(d->files[i].name, "share") != 0)
+			memset(&d->files[i], 0, sizeof(d->files[i]));
+}
+
+/* Some of the newest records were not there yet. */
+static void journal_older(struct node *n)
+{
+	struct disk *d = n->disk;
+	size_t kept = d->first + rng_below(&n->disk_rng, d->durable - d->first + 1);
+
+	records_cut(d, kept);
+	index_lose(d);
+	d->durable = d->first;
+	make_durable(d, kept);
+	d->has_journal = true;
+}
+
+void disk_lose(struct node *n, unsigned what)
+{
+	struct disk *d = n->disk;
+
+	switch (what) {
+	case PLAN_LOSES_ALL:
+		journal_lose(d);
+		files_lose(d);
+		store_free(d->store);
+		d->store = store_new();
+		break;
+	case PLAN_LOSES_JOURNAL:
+		journal_lose(d);
+		break;
+	default:
+		journal_older(n);
+		files_mark(d, RECOVER_FILE, RECOVER_RESTORED);
+	}
 }
 
 /* ---- the rest ---- */
@@ -377,14 +438,16 @@ uint64_t __wrap_disk_room(const char *path)
 
 int journal_find(struct journal *j, uint64_t seq, uint8_t type)
 {
-	const struct record *r = (j->indexed >> type & 1) != 0 ? find(j->node->disk, type, seq) : NULL;
+	const struct record *r =
+		(j->indexed >> type & 1) != 0 ? find(j->node->disk, type, seq) : NULL;
 
 	return r == NULL ? DISK_ENOTFOUND : (int)r->len;
 }
 
 int journal_read(struct journal *j, uint64_t seq, uint8_t type, void *buf, size_t cap)
 {
-	const struct record *r = (j->indexed >> type & 1) != 0 ? find(j->node->disk, type, seq) : NULL;
+	const struct record *r =
+		(j->indexed >> type & 1) != 0 ? find(j->node->disk, type, seq) : NULL;
 
 	if (r == NULL)
 		return DISK_ENOTFOUND;

@@ -35,6 +35,9 @@ struct disk {
 	struct merge *merge;
 };
 
+/* A file that somebody else than the replica writes. */
+void files_mark(struct disk *d, const char *name, const char *text);
+
 struct store *store_new(void);
 void store_free(struct store *s);
 uint64_t store_seq(const struct store *s);

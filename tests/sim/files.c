@@ -3,6 +3,7 @@
 
 #include "daemon/files.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/sim/disk.h"
@@ -69,4 +70,24 @@ int files_wipe(const char *dir, const char *name, struct disk_error *why)
 	if (i < DISK_FILES && node_acts(n))
 		memset(&n->disk->files[i], 0, sizeof(n->disk->files[i]));
 	return 0;
+}
+
+void files_mark(struct disk *d, const char *name, const char *text)
+{
+	size_t i = find(d, name);
+
+	if (i == DISK_FILES)
+		i = find(d, "");
+	if (i == DISK_FILES)
+		abort();
+	strcpy(d->files[i].name, name);
+	d->files[i].len = strlen(text);
+	memcpy(d->files[i].octets, text, d->files[i].len);
+}
+
+/* Nothing is damaged here without being lost. */
+int files_aside(const char *dir, const char *name, struct disk_error *why)
+{
+	(void)dir;
+	return disk_say(why, DISK_ESYSTEM, "the simulated disk has no damage to set %s aside", name);
 }

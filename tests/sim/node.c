@@ -231,6 +231,8 @@ static void sizes(struct pbft_conf *c)
 	c->heartbeat_ms = (uint32_t)sim->o.heartbeat_ms;
 	c->timeout_ms = (uint32_t)sim->o.timeout_ms;
 	c->timeout_max_ms = 8 * c->timeout_ms;
+	/* what it has signed is no news to a liar; each of two twins has not signed half of it */
+	c->trusting = sim->current->faulty;
 }
 
 size_t __wrap_pbft_size(const struct pbft_conf *conf)

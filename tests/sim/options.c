@@ -120,6 +120,9 @@ const char *options_check(const struct options *o)
 	if ((o->faulty & ~(uint64_t)options_all(o)) != 0 ||
 	    count(o->faulty) > options_f(o))
 		return "faulty has at most f bits, of members";
+	if ((o->forgets & ~(uint64_t)options_all(o)) != 0 || (o->forgets & o->faulty) != 0 ||
+	    count(o->faulty | o->forgets) > options_f(o))
+		return "forgets has bits of members that do not lie, with them at most f";
 	if (o->core != 0 && (count(o->core) < 2 * options_f(o) + 1 ||
 			     (o->core & ~(uint64_t)options_all(o)) != 0 ||
 			     (o->core & o->faulty) != 0))
@@ -219,6 +222,18 @@ static void draw_askew(struct options *o, struct rng *r)
 		o->askew = rng_subset(r, may, (unsigned)rng_below(r, count(may) + 1));
 }
 
+/* All that do not lie are the core then: who has forgotten must come back. */
+static void draw_forgets(struct options *o, struct rng *r)
+{
+	unsigned left = options_f(o) - count(o->faulty);
+	uint16_t may = (uint16_t)(options_all(o) & ~o->faulty);
+
+	if (left == 0 || o->form_faults != 0 || !rng_chance(r, 400))
+		return;
+	o->forgets = rng_subset(r, may, (unsigned)rng_between(r, 1, left));
+	o->core = 0;
+}
+
 void options_draw(struct options *o, uint64_t seed, const struct options_given *given)
 {
 	struct rng r;
@@ -256,4 +271,5 @@ void options_draw(struct options *o, uint64_t seed, const struct options_given *
 		if (rng_chance(&r, 700))
 			o->keep = rng_between(&r, 1, 4 * o->window);
 	}
+	draw_forgets(o, &r);
 }

@@ -77,6 +77,14 @@ void oracle_started(struct node *n)
 	oracle()->seen[n->index].executed = UINT64_MAX; /* known with the first batch */
 }
 
+void oracle_forgets(struct node *n)
+{
+	if (oracle()->forgot[n->id].is)
+		return; /* it has not voted since it forgot the last time */
+	oracle()->forgot[n->id].is = true;
+	oracle()->forgot[n->id].incarnation = oracle()->incarnation[n->id];
+}
+
 void oracle_ended(struct node *n)
 {
 	(void)n;
@@ -114,6 +122,9 @@ void __wrap_machine_apply(struct machine *m, const struct machine_batch *batch,
 	bool was_live = machine_key(m)->phase == MACHINE_LIVE;
 
 	__real_machine_apply(m, batch, result);
+	for (uint8_t id = 1; id <= sim->o.n; id++)
+		if (machine_incarnations(m)[id - 1] > oracle()->incarnation[id])
+			oracle()->incarnation[id] = machine_incarnations(m)[id - 1];
 	oracle_applied(sim->current, m, batch, result, was_live);
 }
 

@@ -19,6 +19,7 @@ struct oracle_asked {
 void oracle_init(void);
 void oracle_clear(void);
 void oracle_started(struct node *n);
+void oracle_forgets(struct node *n); /* it no longer knows what it voted for */
 void oracle_ended(struct node *n);
 /* A replica says this to those in `to`; before a faulty one's lies. */
 void oracle_frame(struct node *n, uint16_t to, const struct blob *b);

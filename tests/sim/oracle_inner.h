@@ -48,6 +48,12 @@ struct oracle {
 	uint8_t key[32];
 	bool has_key, is_live, has_proof;
 	uint64_t answered; /* highest sequence that a client has an answer of */
+	uint64_t incarnation[AP_REPLICAS_MAX + 1]; /* as executed furthest */
+	struct {
+		bool is;
+		uint64_t incarnation; /* when it forgot */
+	} forgot[AP_REPLICAS_MAX + 1];
+	uint64_t left_incarnation[AP_REPLICAS_MAX + 1];
 	uint64_t left[AP_REPLICAS_MAX + 1]; /* view that a replica has said VIEW-CHANGE for */
 	uint64_t healed_view;
 };
@@ -63,6 +69,8 @@ void oracle_step(struct node *n, const struct pbft *p, const struct pbft_event *
 /* oracle_view.c: S2, S3, S5, S17 */
 void oracle_view_frame(struct node *n, const struct blob *b);
 void oracle_view_vote(const struct node *n, uint64_t view);
+/* S17: may it vote at all? */
+void oracle_may_vote(const struct node *n);
 void oracle_view_step(const struct node *n, const struct pbft_event *ev, const struct pbft_effect *e);
 /* oracle_log.c: S1, S6, S7, S9, S18 */
 void oracle_applied(struct node *n, const struct machine *m, const struct machine_batch *batch,

@@ -34,6 +34,8 @@ static const char *node_missing(const struct node *n)
 	if (!n->alive)
 		return "L4: a replica of the core is down";
 	p = n->run->pbft;
+	if (p->recovering || p->empty)
+		return "L4: a replica of the core has not come back";
 	if (p->executed < o->n_log)
 		return "L4: a replica of the core lags";
 	if (p->stable != o->n_log / sim->o.interval * sim->o.interval)

@@ -1,5 +1,5 @@
-/* S2, S3, S5, S17: views. The oracle computes every NEW-VIEW that is accepted again, and knows what was
- * committed before. */
+/* S2, S3, S5, S17: views. The oracle computes every NEW-VIEW that is accepted again, and knows what
+ * was committed before. */
 #include "config.h"
 
 #include <string.h>
@@ -29,6 +29,23 @@ static uint64_t u64_at(const uint8_t *at)
 	return v;
 }
 
+/* What it forgot lies below its incarnation, of after that, and a window. */
+void oracle_may_vote(const struct node *n)
+{
+	const struct pbft *p = n->run->pbft;
+	struct oracle *o = oracle();
+
+	if (p->recovering || p->empty)
+		sim_fail("S17: replica %u votes while it is recovering", n->id);
+	if (!o->forgot[n->id].is)
+		return;
+	if (p->incarnation <= o->forgot[n->id].incarnation ||
+	    p->stable < p->incarnation + sim->o.window)
+		sim_fail("S17: replica %u votes after it forgot: incarnation %llu, stable %llu",
+			 n->id, (ull)p->incarnation, (ull)p->stable);
+	o->forgot[n->id].is = false;
+}
+
 /* Both begin with view, incarnation, replica. Others' are handed on as they are. */
 void oracle_view_frame(struct node *n, const struct blob *b)
 {
@@ -39,6 +56,7 @@ void oracle_view_frame(struct node *n, const struct blob *b)
 
 	if (b->len < 17 || b->octets[16] != n->id)
 		return;
+	oracle_may_vote(n);
 	view = u64_at(b->octets);
 	incarnation = u64_at(b->octets + 8);
 	ap_sha256(digest, &(const ap_bytes){b->octets, b->len}, 1);
@@ -52,7 +70,12 @@ void oracle_view_frame(struct node *n, const struct blob *b)
 		sim_fail("S2: replica %u says two %s for view %llu", n->id,
 			 change ? "VIEW-CHANGEs" : "NEW-VIEWs", (ull)view);
 	memcpy(e->digest, digest, 32);
-	if (change && view > oracle()->left[n->id]) {
+	if (!change)
+		return;
+	if (incarnation > oracle()->left_incarnation[n->id]) {
+		oracle()->left_incarnation[n->id] = incarnation;
+		oracle()->left[n->id] = view;
+	} else if (view > oracle()->left[n->id]) {
 		oracle()->left[n->id] = view;
 		trace_mile("replica %u asks for view %llu", n->id, (ull)view);
 	}
@@ -60,7 +83,8 @@ void oracle_view_frame(struct node *n, const struct blob *b)
 
 void oracle_view_vote(const struct node *n, uint64_t view)
 {
-	if (view < oracle()->left[n->id])
+	if (n->run->pbft->incarnation <= oracle()->left_incarnation[n->id] &&
+	    view < oracle()->left[n->id])
 		sim_fail("S17: replica %u votes in view %llu, which it has left for %llu", n->id,
 			 (ull)view, (ull)oracle()->left[n->id]);
 }
@@ -83,6 +107,11 @@ static void check_computed(const struct node *n, const struct pbft_new_view *nv,
 	for (size_t i = 0; i < count; i++) {
 		who |= (uint16_t)(1u << (changes[i]->replica - 1));
 		first = changes[i]->stable > first ? changes[i]->stable : first;
+		if (changes[i]->incarnation < oracle()->incarnation[changes[i]->replica] &&
+		    oracle()->incarnation[changes[i]->replica] <= nv->first && n->run != NULL &&
+		    n->run->pbft->executed >= nv->first)
+			sim_fail("S17: replica %u takes a NEW-VIEW %llu with an old VIEW-CHANGE of %u",
+				 n->id, (ull)nv->view, changes[i]->replica);
 		if (changes[i]->view != nv->view)
 			sim_fail("S5: replica %u takes a NEW-VIEW %llu of VIEW-CHANGEs %llu", n->id,
 				 (ull)nv->view, (ull)changes[i]->view);
@@ -108,7 +137,8 @@ static void check_computed(const struct node *n, const struct pbft_new_view *nv,
 					best = c;
 			}
 		null_digest(digest);
-		if (memcmp(nv->batch[seq - first - 1], best != NULL ? best->batch : digest, 32) != 0)
+		if (memcmp(nv->batch[seq - first - 1], best != NULL ? best->batch : digest, 32) !=
+		    0)
 			sim_fail("S5: NEW-VIEW %llu has another batch as %llu than follows",
 				 (ull)nv->view, (ull)seq);
 	}
@@ -126,7 +156,8 @@ static void check_committed(const struct node *n, const struct pbft_new_view *nv
 				 n->id, (ull)nv->view, (ull)seq);
 }
 
-void oracle_view_step(const struct node *n, const struct pbft_event *ev, const struct pbft_effect *e)
+void oracle_view_step(const struct node *n, const struct pbft_event *ev,
+		      const struct pbft_effect *e)
 {
 	const struct pbft_new_view *nv = e->u.new_view.says;
 

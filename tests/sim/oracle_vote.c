@@ -91,15 +91,22 @@ void oracle_frame(struct node *n, uint16_t to, const struct blob *b)
 	switch (b->type) {
 	case AP_MESSAGE_pre_prepare:
 	case AP_MESSAGE_prepare:
+		if (at[24] != n->id)
+			break; /* shown to whose it is */
+		oracle_may_vote(n);
 		oracle_view_vote(n, u64_at(at));
 		check_left(n, PREPARE_PHASE, RECORD_PROPOSAL, u64_at(at), u64_at(at + 8),
 			   at + DIGEST_AT);
 		break;
 	case AP_MESSAGE_commit:
+		oracle_may_vote(n);
 		oracle_view_vote(n, u64_at(at));
 		check_left(n, COMMIT_PHASE, RECORD_PREPARED, u64_at(at), u64_at(at + 8), at + 16);
 		break;
 	case AP_MESSAGE_checkpoint:
+		if (at[16] != n->id)
+			break;
+		oracle_may_vote(n);
 		/* a merged state is as good as the record of a vote for it */
 		if (u64_at(at) > disk_merged_seq(n) && !disk_has(n, RECORD_CHECKPOINT, u64_at(at), fits_state,
 						(void *)(uintptr_t)(at + 17)))
@@ -234,6 +241,12 @@ static void check_effects(const struct node *n, const struct pbft *p, const stru
 			break;
 		case PBFT_WRITE_STABLE:
 			check_stable_vote(n, e);
+			break;
+		case PBFT_KEEP_VIEW_CHANGE:
+			if (ev->u.view_change->incarnation <
+			    p->incarnations[e->u.kept.replica - 1])
+				sim_fail("S17: replica %u keeps an old VIEW-CHANGE of %u", n->id,
+					 e->u.kept.replica);
 			break;
 		case PBFT_STABLE:
 			check_stable(n, p, e);

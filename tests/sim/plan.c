@@ -272,6 +272,20 @@ static void disks(struct drawing *d)
 	}
 }
 
+static void losses(struct drawing *d)
+{
+	for (uint8_t id = 1; id <= d->o->n; id++) {
+		if ((d->o->forgets >> (id - 1) & 1) == 0)
+			continue;
+		for (uint64_t i = rng_between(&d->rng, 1, 2); i > 0; i--) {
+			uint64_t at = some_time(d);
+
+			add(d, at, PLAN_LOSE, id, (int64_t)rng_below(&d->rng, PLAN_LOSSES), 0);
+			add(d, at + 20 + rng_spread(&d->rng, d->end / 4), PLAN_START, id, 0, 0);
+		}
+	}
+}
+
 static void asks(struct drawing *d, uint32_t from, uint32_t to, uint64_t count, int64_t instances)
 {
 	static const int64_t verbs[] = {1, 1, 1, 1, 3, 0, 0};
@@ -323,6 +337,7 @@ void plan_draw(struct plan *p, const struct options *o)
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		if (rng_chance(&d.rng, odds[i]) && !calm && o->heal_ms > 0)
 			faults[i](&d);
+	losses(&d);
 	liars(&d);
 	asks(&d, 0, d.end, rng_between(&d.rng, 5, 5 + o->heal_ms / 100),
 	     (int64_t)rng_between(&d.rng, 1, 15));

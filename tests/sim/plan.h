@@ -15,6 +15,7 @@
 #define PLAN_ACTIONS(ACTION)                                                                       \
 	ACTION(CRASH, "crash", "r", "cut") /* cut 0: the process dies; 1: the machine's power */ \
 	ACTION(DIE, "die", "r", "after")   /* as crash, after so many more writes and sends */   \
+	ACTION(LOSE, "lose", "r", "what") /* down, and its disk loses: enum plan_loss */         \
 	ACTION(STOP, "stop", "r")	     /* in good order */                                   \
 	ACTION(START, "start", "r")                                                              \
 	ACTION(CUT_ALL, "cut-all", NULL)                                                         \
@@ -36,6 +37,13 @@ enum plan_kind {
 	PLAN_ACTIONS(ACTION)
 #undef ACTION
 		PLAN_KINDS
+};
+
+enum plan_loss {
+	PLAN_LOSES_ALL,	    /* but what the operator keeps: identity, key share */
+	PLAN_LOSES_JOURNAL,
+	PLAN_GETS_OLDER,    /* an older copy of the journal, marked as `agreectl restored` does */
+	PLAN_LOSSES,
 };
 
 struct action {

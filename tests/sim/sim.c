@@ -86,6 +86,11 @@ static void on_node(const struct action *a)
 	case PLAN_CRASH:
 		node_die(n, a->arg[1] != 0);
 		break;
+	case PLAN_LOSE:
+		node_die(n, true);
+		disk_lose(n, (unsigned)a->arg[1]);
+		oracle_forgets(n);
+		break;
 	case PLAN_DIE:
 		n->die_after = a->arg[1] + 1;
 		break;

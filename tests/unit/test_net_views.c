@@ -232,7 +232,8 @@ static bool betray(void *arg, uint8_t from, uint8_t to, struct pbft_event *ev)
 	}
 	if (from != t->id)
 		return true;
-	if (t->fault == EQUIVOCATES && ev->kind == PBFT_EV_PRE_PREPARE && to % 2 == 0) {
+	if (t->fault == EQUIVOCATES && ev->kind == PBFT_EV_PRE_PREPARE && to % 2 == 0 &&
+	    ev->u.pre_prepare.p.replica == from) { /* it cannot sign another's */
 		t->done++;
 		say_another(t, ev);
 	} else if (t->fault == WITHHOLDS && ev->kind == PBFT_EV_PRE_PREPARE && to != 3) {

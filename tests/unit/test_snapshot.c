@@ -284,6 +284,11 @@ static void change_number_seen_last(struct machine_state *s)
 	s->numbers[0].seen[3] ^= 1;
 }
 
+static void change_incarnation(struct machine_state *s)
+{
+	s->incarnations[2]++;
+}
+
 static void change_pool_boot(struct machine_state *s)
 {
 	s->pools[3].boot++;
@@ -377,6 +382,7 @@ static const struct part parts[] = {
 	PART(number_counter),
 	PART(number_seen),
 	PART(number_seen_last),
+	PART(incarnation),
 	PART(pool_boot),
 	PART(pool_next),
 	PART(pool_left),
