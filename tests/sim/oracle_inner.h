@@ -14,6 +14,8 @@ struct truth { /* of a sequence: as executed first by a correct replica */
 	uint16_t leaves;
 	bool has_state;
 	bool can_sign;	  /* a set of correct members, in time, is to sign it */
+	uint64_t first_us, late_us; /* executed by the first correct one; by all of the core */
+	uint16_t core;		    /* those of it that have: bit of identifier - 1 */
 	uint8_t attempts; /* made before only signers were at fault; 0: not known yet */
 };
 
@@ -77,6 +79,7 @@ void oracle_applied(struct node *n, const struct machine *m, const struct machin
 		    const struct machine_result *result, bool was_live);
 
 /* oracle_sign.c: S12, L3: the first execution of a batch */
+void oracle_signer_executes(const struct node *n, uint64_t seq);
 void oracle_signers(const struct node *n, const struct machine *m, const struct machine_result *r);
 
 /* oracle_model.c: S8 */

@@ -208,6 +208,7 @@ void oracle_applied(struct node *n, const struct machine *m, const struct machin
 		sim_fail("S1: replica %u executes %llu after %llu", n->id, (ull)batch->seq,
 			 (ull)seen->executed);
 	seen->executed = batch->seq;
+	oracle_signer_executes(n, batch->seq);
 	if (batch->seq > o->n_log + 1)
 		sim_fail("S1: replica %u executes %llu, and nobody %llu", n->id, (ull)batch->seq,
 			 (ull)(batch->seq - 1));

@@ -10,6 +10,7 @@
 typedef unsigned long long ull;
 
 enum {
+	LATE_MS = 100,	 /* of executing what others have executed: less than that is in time */
 	SETTLE_MS = 400, /* after the core is healed: syncs and frames of before are through */
 	DELAY_US = 3000, /* of frames and syncs on average: far below a retry's time */
 	SIGNING_LIES = LIE_SHARES | LIE_SLEEP | LIE_SLOW | LIE_RETRY,
@@ -80,7 +81,7 @@ static void check_retry(const struct machine_retry *r)
 
 	if (r->attempt == 0)
 		return;
-	if (t->can_sign)
+	if (t->can_sign && t->late_us != 0 && t->late_us < t->first_us + 1000 * LATE_MS)
 		sim_fail("L3: %llu is tried again, and a set of correct members was to sign it",
 			 (ull)r->statement.seq);
 	if (t->attempts == 0 && is_timely())
@@ -88,6 +89,20 @@ static void check_retry(const struct machine_retry *r)
 	if (t->attempts != 0 && r->attempt > t->attempts + threshold())
 		sim_fail("L3: %llu is tried for the %uth time", (ull)r->statement.seq,
 			 r->attempt + 1u);
+}
+
+/* Who executes a batch long after the others signs it long after them. */
+void oracle_signer_executes(const struct node *n, uint64_t seq)
+{
+	struct truth *t = oracle_truth(seq);
+	uint16_t core =
+		(uint16_t)(sim->o.core != 0 ? sim->o.core : options_all(&sim->o) & ~sim->o.faulty);
+
+	if (t->first_us == 0)
+		t->first_us = sim->now_us;
+	t->core |= (uint16_t)(1u << (n->id - 1));
+	if (t->late_us == 0 && (core & ~t->core) == 0)
+		t->late_us = sim->now_us;
 }
 
 static void note_sets(uint64_t seq, const struct machine_set sets[], size_t n_sets)
