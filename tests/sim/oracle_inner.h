@@ -58,6 +58,7 @@ struct oracle {
 	uint64_t left_incarnation[AP_REPLICAS_MAX + 1];
 	uint64_t left[AP_REPLICAS_MAX + 1]; /* view that a replica has said VIEW-CHANGE for */
 	uint64_t healed_view;
+	uint64_t named[AP_REPLICAS_MAX + 1]; /* sequence at which a correct replica reported it */
 };
 
 struct oracle *oracle(void);
@@ -80,7 +81,8 @@ void oracle_applied(struct node *n, const struct machine *m, const struct machin
 
 /* oracle_sign.c: S12, L3: the first execution of a batch */
 void oracle_signer_executes(const struct node *n, uint64_t seq);
-void oracle_signers(const struct node *n, const struct machine *m, const struct machine_result *r);
+void oracle_signers(const struct node *n, const struct machine *m,
+		    const struct machine_batch *batch, const struct machine_result *r);
 
 /* oracle_model.c: S8 */
 struct model *model_new(void);

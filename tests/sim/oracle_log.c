@@ -217,6 +217,6 @@ void oracle_applied(struct node *n, const struct machine *m, const struct machin
 		return;
 	}
 	note_first(n, m, batch, r, t);
-	oracle_signers(n, m, r);
+	oracle_signers(n, m, batch, r);
 	model_apply(o->model, m, batch, r, was_live);
 }

@@ -116,6 +116,28 @@ static void note_sets(uint64_t seq, const struct machine_set sets[], size_t n_se
 	}
 }
 
+/* Whom do correct replicas report in this bundle? */
+static void note_reports(const struct machine_bundle *b, uint64_t seq)
+{
+	struct ap_reader r, body;
+	ap_retry retry;
+	ap_op op;
+
+	ap_reader_init(&r, b->ops, b->ops_len);
+	while (ap_reader_left(&r) > 0) {
+		ap_op_get(&r, &op);
+		if (r.bad != NULL)
+			return;
+		if (op.kind != AP_OP_retry)
+			continue;
+		ap_reader_init(&body, op.body.data, op.body.len);
+		ap_retry_get(&body, &retry);
+		for (uint8_t id = 1; ap_reader_done(&body) && id <= sim->o.n; id++)
+			if ((retry.missing >> (id - 1) & 1) != 0)
+				oracle()->named[id] = seq;
+	}
+}
+
 static void check_signers(const struct machine *m, uint64_t seq)
 {
 	unsigned out = 0;
@@ -127,6 +149,9 @@ static void check_signers(const struct machine *m, uint64_t seq)
 		if (it->blamed && !node_of(id)->faulty)
 			sim_fail("63: replica %u, which is correct, is blamed at %llu", id,
 				 (ull)seq);
+		if (it->since == seq &&
+		    (oracle()->named[id] == 0 || seq - oracle()->named[id] >= MACHINE_REPORT_SPAN))
+			sim_fail("64: replica %u is demoted at %llu by liars alone", id, (ull)seq);
 		out += it->blamed || it->since != 0;
 		demoted = demoted || it->since != 0;
 	}
@@ -134,9 +159,16 @@ static void check_signers(const struct machine *m, uint64_t seq)
 		sim_fail("64: %u are left out at %llu", out, (ull)seq);
 }
 
-void oracle_signers(const struct node *n, const struct machine *m, const struct machine_result *r)
+void oracle_signers(const struct node *n, const struct machine *m,
+		    const struct machine_batch *batch, const struct machine_result *r)
 {
 	uint64_t demoted = 0;
+
+	for (size_t i = 0; i < batch->n_bundles && i < MACHINE_BUNDLES_MAX; i++)
+		if (r->executed_bundles[i] != 0 && batch->bundles[i].relay >= 1 &&
+		    batch->bundles[i].relay <= sim->o.n &&
+		    !node_of(batch->bundles[i].relay)->faulty)
+			note_reports(&batch->bundles[i], r->seq);
 
 	for (size_t i = 0; i < r->n_retries; i++) {
 		check_retry(&r->retries[i]);
