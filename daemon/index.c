@@ -361,7 +361,7 @@ static void attach(struct index *x, struct block *b, const struct machine_entry 
 			return;
 		e->merged = true;
 	}
-	if (e->sequence == b->pub.seq)
+	if (m->fresh) /* it may have more leaves in this batch */
 		e->first = (uint16_t)m->leaf;
 	if (e->block == NULL || !e->block->pub.has_sig)
 		repoint(e, b, (uint16_t)m->leaf);

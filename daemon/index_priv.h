@@ -18,7 +18,7 @@ struct entry {
 	uint8_t id[AP_ID_LEN];
 	uint8_t relay;
 	bool merged;            /* LMDB has it, with its first leaf or a later one */
-	uint16_t first;         /* leaf in the deciding batch */
+	uint16_t first;         /* leaf in the deciding batch, with which it became final */
 	uint16_t leaf;          /* in the block */
 	struct block *block;    /* of its newest unsigned leaf, or its first signed one */
 	uint64_t sequence;      /* deciding */

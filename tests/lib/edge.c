@@ -442,18 +442,24 @@ const struct ap_dns *edge_reply(struct edge *e, const uint8_t *wire, size_t len,
 	return parse(r->octets, r->len);
 }
 
-uint64_t edge_decide(struct edge *e, const struct dnsask_instance *i, const char *value, bool sign)
+void edge_propose(struct edge *e, const struct dnsask_instance *i, const char *value)
 {
 	uint8_t octets[AP_MAX_propose + 64];
 	ap_request request = {.propose = dnsask_propose(i, AP_VERB_APPROVE, value)};
 	struct ap_writer w;
-	uint64_t seq;
 
 	memcpy(request.id.octets, i->id, AP_ID_LEN);
 	ap_writer_init(&w, octets, sizeof(octets));
 	ap_request_put(&w, &request);
 	assert_null(w.bad);
 	edge_other(e, AP_OP_request, octets, ap_writer_len(&w));
+}
+
+uint64_t edge_decide(struct edge *e, const struct dnsask_instance *i, const char *value, bool sign)
+{
+	uint64_t seq;
+
+	edge_propose(e, i, value);
 	seq = edge_batch(e);
 	if (sign)
 		assert_true(edge_sign(e, seq));

@@ -104,6 +104,8 @@ const struct ap_dns *edge_reply(struct edge *e, const uint8_t *wire, size_t len,
 /* The same for an answer that has to come at once. */
 const struct ap_dns *edge_reply_now(struct edge *e, const uint8_t *wire, size_t len, bool tcp);
 
+/* In the next batch. */
+void edge_propose(struct edge *e, const struct dnsask_instance *i, const char *value);
 /* Decided by ordering: the instance has this value, signed if `sign`. */
 uint64_t edge_decide(struct edge *e, const struct dnsask_instance *i, const char *value, bool sign);
 

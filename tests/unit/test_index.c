@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "daemon/index_priv.h"
+#include "daemon/transfer/transfer.h"
 #include "libproto/outcome.h"
 #include "libproto/proof.h"
 #include "tests/lib/edge.h"
@@ -254,6 +256,32 @@ static void a_merged_record_has_the_same_octets(void **state)
 
 		assert_same(&before[n], &after);
 	}
+}
+
+/* An outcome that is asked for again in its own batch has two leaves there, and its place in the
+ * history by the first. */
+static void a_merged_chunk_is_that_of_the_history(void **state)
+{
+	struct edge *e = *state;
+	struct dnsask_instance a, b;
+	uint8_t leaf[32], hash[32];
+	ap_bytes outcomes;
+	uint64_t seq, time_ms;
+
+	open_at(e, &a, 1, EDGE_NOW + 100);
+	open_at(e, &b, 2, EDGE_NOW + 100);
+	edge_propose(e, &a, "one");
+	edge_propose(e, &b, "two");
+	edge_propose(e, &a, "three");
+	seq = edge_batch(e);
+	assert_int_equal(e->result.n_leaves, 3);
+	memcpy(leaf, e->result.leaf, 32);
+	edge_checkpoint(e);
+	merge_read_begin(index_merge(e->index));
+	assert_true(merge_chunk(index_merge(e->index), seq, &time_ms, &outcomes));
+	transfer_leaf_hash(ap_sha256, seq, time_ms, outcomes, hash);
+	merge_read_end(index_merge(e->index));
+	assert_memory_equal(hash, leaf, 32);
 }
 
 static void values_of_all_lengths_survive_a_merge(void **state)
@@ -849,6 +877,7 @@ int main(void)
 		LIVE(a_later_leaf_is_signed_where_the_first_was_not),
 		LIVE(a_signed_leaf_is_not_given_up_for_a_later_one),
 		LIVE(a_merged_record_has_the_same_octets),
+		LIVE(a_merged_chunk_is_that_of_the_history),
 		LIVE(values_of_all_lengths_survive_a_merge),
 		LIVE(the_machine_finds_what_is_merged),
 		LIVE(what_came_behind_the_checkpoint_stays_in_memory),
