@@ -317,8 +317,8 @@ static void write_stable(struct run *r, const struct pbft_effect *e)
 	uint8_t octets[RECORD_CERTIFICATE_MAX];
 	size_t n = stable_octets(r, e, octets);
 
-	write_record(r, RECORD_STABLE, e->u.stable.seq + 1, (struct iovec[]){part(octets, n)}, 1, false,
-		     e->token);
+	write_record(r, RECORD_STABLE, e->u.stable.seq + 1, (struct iovec[]){part(octets, n)}, 1,
+		     false, e->token);
 }
 
 static void mark(struct run *r, uint64_t seq, uint64_t time_ms, const uint8_t running[32],
@@ -672,8 +672,7 @@ static void keep_view_change(struct run *r, const struct pbft_effect *e)
 
 static void behind(struct run *r, const struct pbft_effect *e)
 {
-	log_say(LOG_L_INFO,
-		"behind have=%llu offered=%llu: nobody gives the batches in between",
+	log_say(LOG_L_INFO, "behind have=%llu offered=%llu: nobody gives the batches in between",
 		(unsigned long long)e->u.behind.have, (unsigned long long)e->u.behind.offered);
 	fetch_state_behind(r);
 }

@@ -8,8 +8,8 @@
 #include "daemon/bug.h"
 #include "daemon/run_priv.h"
 
-/* Bundles of an encoded batch, borrowed from its octets. It was verified before it was voted on, or comes from the own
- * journal; still nothing is believed about its bounds. */
+/* Bundles of an encoded batch, borrowed from its octets. It was verified before it was voted on, or
+ * comes from the own journal; still nothing is believed about its bounds. */
 static size_t bundles_of(struct run *r, ap_bytes octets, uint64_t *time_ms)
 {
 	struct ap_reader reader;
@@ -85,7 +85,8 @@ static bool answer_own(struct run *r, size_t n_bundles)
 	return own;
 }
 
-void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_bytes octets, bool live)
+void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_bytes octets,
+		   bool live)
 {
 	struct machine_batch batch = {.seq = seq, .bundles = r->bundles};
 	bool checkpoint = pbft_is_checkpoint(r->pbft, seq);
@@ -96,7 +97,8 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 	machine_apply(r->machine, &batch, &r->result);
 	index_end(r->index, &r->result);
 	if (index_error(r->index) != NULL) {
-		run_fail(r, index_error(r->index)); /* no answer, no share: the state may be wrong */
+		run_fail(r,
+			 index_error(r->index)); /* no answer, no share: the state may be wrong */
 		return;
 	}
 	remember_running(r, seq);

@@ -12,10 +12,10 @@
 #include "libproto/crypto.h"
 
 enum {
-	LATE_MS = 2000,	   /* draft {#transfer}: "who is silent for two seconds" */
-	LAG = 4096,	   /* batches behind: a transfer is faster than their execution */
-	WRITES_MAX = 16,   /* runs of chunks that wait for the store */
-	RETRY_MS = 200,	   /* between looks at whether one is needed */
+	LATE_MS = 2000,	 /* draft {#transfer}: "who is silent for two seconds" */
+	LAG = 4096,	 /* batches behind: a transfer is faster than their execution */
+	WRITES_MAX = 16, /* runs of chunks that wait for the store */
+	RETRY_MS = 200,	 /* between looks at whether one is needed */
 };
 
 struct fetch_state {
@@ -72,8 +72,8 @@ void fetch_state_show(const struct run *r, struct ap_text *out)
 	const struct transfer *t = &r->fetch_state->t;
 
 	ap_text_addf(out,
-		     "transfer_of=%" PRIu64 "\ntransfers_begun=%" PRIu64 "\ntransfer_chunks=%" PRIu64
-		     "\nquarantine=%d\n",
+		     "transfer_of=%" PRIu64 "\ntransfers_begun=%" PRIu64
+		     "\ntransfer_chunks=%" PRIu64 "\nquarantine=%d\n",
 		     t->phase != TRANSFER_IDLE ? t->size : 0, t->begun, t->chunks,
 		     r->quarantine != QUARANTINE_NONE);
 }
@@ -96,7 +96,8 @@ static bool is_needed(struct run *r, const struct pbft_info *core)
  * interval, and not below what the replica has executed" */
 static uint64_t above_of(const struct run *r, const struct pbft_info *core)
 {
-	uint64_t most = core->others_stable, above = most > 2 * RUN_INTERVAL ? most - 2 * RUN_INTERVAL : 0;
+	uint64_t most = core->others_stable,
+		 above = most > 2 * RUN_INTERVAL ? most - 2 * RUN_INTERVAL : 0;
 	uint64_t have = core->executed;
 
 	if (core->lacks)
@@ -115,8 +116,10 @@ static void look(struct run *r, uint64_t now)
 		return;
 	f->look_ms = now + RETRY_MS;
 	pbft_info(r->pbft, &core);
-	if (f->t.phase == TRANSFER_HISTORY && !core.lacks && !core.diverged && core.executed >= f->t.size) {
-		log_say(LOG_L_INFO, "state transfer not needed any more executed=%" PRIu64, core.executed);
+	if (f->t.phase == TRANSFER_HISTORY && !core.lacks && !core.diverged &&
+	    core.executed >= f->t.size) {
+		log_say(LOG_L_INFO, "state transfer not needed any more executed=%" PRIu64,
+			core.executed);
 		transfer_end(&f->t);
 	}
 	if (f->t.phase != TRANSFER_IDLE || index_absorbing(r->index) > 0)
@@ -127,7 +130,8 @@ static void look(struct run *r, uint64_t now)
 	}
 	transfer_begin(&f->t, above_of(r, &core), now);
 	f->begun_ms = now;
-	log_say(LOG_L_INFO, "state transfer begins executed=%" PRIu64 " above=%" PRIu64 " offered=%" PRIu64,
+	log_say(LOG_L_INFO,
+		"state transfer begins executed=%" PRIu64 " above=%" PRIu64 " offered=%" PRIu64,
 		core.executed, f->t.above, core.others_stable);
 }
 
@@ -204,7 +208,8 @@ static void install(struct run *r)
 		a->job = install_job(f, r);
 	if (a == NULL || a->job == NULL) {
 		free(a);
-		run_fail(r, "out of memory for a transferred state: give this replica more, and start it again");
+		run_fail(r, "out of memory for a transferred state: give this replica more, and "
+			    "start it again");
 		return;
 	}
 	a->installs = true;
@@ -274,7 +279,8 @@ static const char *state_read(struct run *r, struct fetch_state *f, const ap_sta
 static const char *state_check(struct run *r, struct fetch_state *f, const ap_state *m)
 {
 	struct record_stable proof;
-	const char *why = state_proof_check(&r->verifier, m->seq, m->state.octets, m->signers, &proof);
+	const char *why =
+		state_proof_check(&r->verifier, m->seq, m->state.octets, m->signers, &proof);
 	uint8_t *fixed;
 
 	if (why == NULL)
@@ -310,9 +316,9 @@ static const char *on_state(struct run *r, uint8_t from, const uint8_t *body, si
 		return NULL;
 	}
 	why = state_check(r, f, &m);
-	if (why == NULL &&
-	    transfer_state(&f->t, from, m.seq, f->floor_ms, &f->frontier, run_now()))
-		log_say(LOG_L_INFO, "state transfer of checkpoint=%" PRIu64 " member=%u", m.seq, from);
+	if (why == NULL && transfer_state(&f->t, from, m.seq, f->floor_ms, &f->frontier, run_now()))
+		log_say(LOG_L_INFO, "state transfer of checkpoint=%" PRIu64 " member=%u", m.seq,
+			from);
 	return why;
 }
 
@@ -323,7 +329,8 @@ static void keep_section(struct run *r, const ap_leaves *m)
 {
 	struct absorb *a;
 
-	if (m->leaves.len != (size_t)32 << fetch_state_bits() || transfer_leaf(&r->fetch_state->t, (m->section << fetch_state_bits()) + 1) == NULL)
+	if (m->leaves.len != (size_t)32 << fetch_state_bits() ||
+	    transfer_leaf(&r->fetch_state->t, (m->section << fetch_state_bits()) + 1) == NULL)
 		return;
 	a = calloc(1, sizeof(*a));
 	if (a == NULL)
@@ -348,8 +355,8 @@ static const char *on_section(struct run *r, uint8_t from, const uint8_t *body, 
 	if (!ap_reader_done(&reader) || m.leaves.len % 32 != 0 || m.path.len % 32 != 0 ||
 	    m.leaves.len > AP_SECTION_LEAVES * 32 || m.path.len > AP_FRONTIER_MAX * 32)
 		return "section: does not decode";
-	if (!transfer_section(t, from, m.size, m.section, m.leaves.data, m.leaves.len / 32, m.path.data,
-			      m.path.len / 32, run_now()))
+	if (!transfer_section(t, from, m.size, m.section, m.leaves.data, m.leaves.len / 32,
+			      m.path.data, m.path.len / 32, run_now()))
 		return "section: not that of the signed state";
 	if (t->phase == TRANSFER_HISTORY && m.size == t->size)
 		keep_section(r, &m);
@@ -377,10 +384,12 @@ static const char *take_chunk(struct run *r, uint8_t from, struct absorb *a, uin
 	}
 	n = chunk_outcomes_check(outcomes, seq, m->time);
 	if (n < 0) { /* 2f+1 have signed it */
-		run_fail(r, "the state of the others does not decode here: this version is older than theirs");
+		run_fail(r, "the state of the others does not decode here: this version is older "
+			    "than theirs");
 		return NULL;
 	}
-	*c = (struct absorb_chunk){.seq = seq, .time_ms = m->time, .outcomes = outcomes, .n = (size_t)n};
+	*c = (struct absorb_chunk){
+		.seq = seq, .time_ms = m->time, .outcomes = outcomes, .n = (size_t)n};
 	a->n_chunks++;
 	if (m->proof.len > 0 && f->has_key && !chunk_proof_take(c, m->proof, f->key))
 		return "chunks: a proof that proves nothing"; /* the chunk is right all the same */
@@ -409,7 +418,8 @@ static const char *take_run(struct run *r, uint8_t from, const ap_chunks *m, str
 		why = take_chunk(r, from, a, seq, &chunk);
 		(*count)++;
 	}
-	return why == NULL && ap_reader_left(&reader) > 0 ? "chunks: more than were asked for" : why;
+	return why == NULL && ap_reader_left(&reader) > 0 ? "chunks: more than were asked for"
+							  : why;
 }
 
 static struct absorb *absorb_of(const ap_chunks *m)
@@ -504,7 +514,8 @@ static void take_up(struct run *r, uint64_t seq)
 
 	if (machine_restore(r->machine, f->fixed, f->fixed_len) != 0 ||
 	    machine_seq(r->machine) != seq) {
-		run_fail(r, "a transferred state does not decode any more: start this replica again");
+		run_fail(r,
+			 "a transferred state does not decode any more: start this replica again");
 		return;
 	}
 	r->ring[seq % RUN_RUNNING_RING].seq = seq;
@@ -515,7 +526,8 @@ static void take_up(struct run *r, uint64_t seq)
 	sign_resume(r->sign, seq);
 	if (r->quarantine != QUARANTINE_NONE && quarantine_write(r, QUARANTINE_FOLLOWS, &why) != 0)
 		run_fail(r, why.text);
-	log_say(LOG_L_INFO, "state transferred checkpoint=%" PRIu64 " chunks=%" PRIu64 " ms=%" PRIu64, seq,
+	log_say(LOG_L_INFO,
+		"state transferred checkpoint=%" PRIu64 " chunks=%" PRIu64 " ms=%" PRIu64, seq,
 		f->t.chunks, run_now() - f->begun_ms);
 	step_core(r, f);
 	execute_keygen(r);

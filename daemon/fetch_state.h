@@ -1,6 +1,7 @@
 /*
- * State transfer in the shell: draft {#transfer}. daemon/transfer/ says what to ask whom; here are frames, signatures,
- * the store, and the moment at which a transferred state becomes this replica's. serve_state.c answers others.
+ * State transfer in the shell: draft {#transfer}. daemon/transfer/ says what to ask whom; here are
+ * frames, signatures, the store, and the moment at which a transferred state becomes this
+ * replica's. serve_state.c answers others.
  */
 #ifndef DAEMON_FETCH_STATE_H
 #define DAEMON_FETCH_STATE_H
@@ -19,7 +20,8 @@ struct fetch_state *fetch_state_new(const struct run *); /* NULL: no memory */
 void fetch_state_free(struct fetch_state *);
 uint8_t fetch_state_bits(void); /* leaves of a section: 2^bits */
 
-/* At the end of each turn: begins one where it is needed, asks for what is next. When to call again. */
+/* At the end of each turn: begins one where it is needed, asks for what is next. When to call
+ * again. */
 uint64_t fetch_state_turn(struct run *);
 /* A STATE, LEAVES or CHUNKS. false: its sender lies. */
 bool fetch_state_frame(struct run *, uint8_t from, uint8_t type, const uint8_t *body, size_t len);
@@ -30,9 +32,11 @@ void fetch_state_stored(struct run *);
 /* Others no longer have what this replica lacks. */
 void fetch_state_behind(struct run *);
 
-/* draft {#checkpoints}: the quarantine of a replica that has diverged. Kept in a file, until an operator removes it. */
+/* draft {#checkpoints}: the quarantine of a replica that has diverged. Kept in a file, until an
+ * operator removes it. */
 enum quarantine { QUARANTINE_NONE, QUARANTINE_SUSPECT, QUARANTINE_FETCHING, QUARANTINE_FOLLOWS };
-void quarantine_begin(struct run *, uint64_t seq, const uint8_t own[32], const uint8_t others[32], uint16_t who);
+void quarantine_begin(struct run *, uint64_t seq, const uint8_t own[32], const uint8_t others[32],
+		      uint16_t who);
 enum quarantine quarantine_read(const char *dir);
 int quarantine_write(struct run *, enum quarantine, struct disk_error *why);
 /* Before the store is opened: a suspect one is moved away. */

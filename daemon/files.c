@@ -72,7 +72,8 @@ int files_get(const char *dir, const char *name, void *octets, size_t cap, struc
 		return status;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT ? DISK_ENOTFOUND : disk_fail(why, "cannot read", path, errno);
+		return errno == ENOENT ? DISK_ENOTFOUND
+				       : disk_fail(why, "cannot read", path, errno);
 	if (fstat(fd, &st) != 0 || st.st_size > (off_t)cap) {
 		close(fd);
 		return disk_say(why, DISK_ETOOBIG, "%s is larger than it can be: restore it", path);
@@ -103,7 +104,8 @@ int files_wipe(const char *dir, const char *name, struct disk_error *why)
 		return status;
 	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0) {
-		/* journaling file systems may keep older blocks: this is an effort, not a guarantee */
+		/* journaling file systems may keep older blocks: this is an effort, not a guarantee
+		 */
 		if (write_all(fd, zeros, sizeof(zeros)) != 0 || fsync(fd) != 0)
 			status = disk_fail(why, "cannot overwrite", path, errno);
 		close(fd);

@@ -281,7 +281,8 @@ static bool store_find(void *ctx, const uint8_t id[AP_ID_LEN], struct machine_fi
 	if (merge_find(x->merge, id, &merged) != 1)
 		return false; /* damage is latched: the process stops before this batch counts */
 	if (merged.outcome.sequence >= x->executing)
-		return false; /* of a transfer that is not through: not known at this point of the log */
+		return false; /* of a transfer that is not through: not known at this point of the
+				 log */
 	memcpy(out->id, id, AP_ID_LEN);
 	out->relay = merged.relay;
 	out->outcome = merged.outcome;

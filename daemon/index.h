@@ -1,11 +1,12 @@
 /*
- * Outcomes and what proves them: blocks of executed batches in memory, merged into LMDB behind each stable
- * checkpoint by a thread; behind daemon/machine/store.h. (DESIGN section 5, "Durable before sent".)
+ * Outcomes and what proves them: blocks of executed batches in memory, merged into LMDB behind each
+ * stable checkpoint by a thread; behind daemon/machine/store.h. (DESIGN section 5, "Durable before
+ * sent".)
  *
- * A block is what execution of a batch with leaves left: tree, statement, final outcomes, and the group
- * signature once it is there. The order of calls for batch s is index_begin(s), machine_apply() (which finds
- * and puts), index_end(result); at a checkpoint index_snapshot(); when it is stable index_stable().
- * All calls are the event loop's; only the merge runs elsewhere.
+ * A block is what execution of a batch with leaves left: tree, statement, final outcomes, and the
+ * group signature once it is there. The order of calls for batch s is index_begin(s),
+ * machine_apply() (which finds and puts), index_end(result); at a checkpoint index_snapshot(); when
+ * it is stable index_stable(). All calls are the event loop's; only the merge runs elsewhere.
  */
 #ifndef DAEMON_INDEX_H
 #define DAEMON_INDEX_H
@@ -24,9 +25,9 @@ struct index;
 struct index_block {
 	uint64_t seq;
 	struct ap_statement statement; /* what the group signs */
-	bool trial;                    /* it is the formation's trial statement; no leaves */
+	bool trial;		       /* it is the formation's trial statement; no leaves */
 	uint16_t count;
-	const uint8_t *nodes;          /* tree of `count` leaves, ap_merkle_build()'s layout */
+	const uint8_t *nodes; /* tree of `count` leaves, ap_merkle_build()'s layout */
 	bool has_sig;
 	uint8_t sig[64];
 };
@@ -41,17 +42,20 @@ struct index_conf {
 /* 0, or a DISK_E* with its sentence. Starts the merging thread: call after the last fork(). */
 int index_open(struct index **, const struct index_conf *, struct disk_error *why);
 void index_close(struct index *); /* waits for a merge under way; NULL is fine */
-/* First failure that no answer may follow (write, sync, damage, memory): the process must stop. NULL: none. */
+/* First failure that no answer may follow (write, sync, damage, memory): the process must stop.
+ * NULL: none. */
 const char *index_error(const struct index *);
 
-/* What is merged: the machine's snapshot after batch `seq` (0: nothing yet). Borrowed until the first merge. */
+/* What is merged: the machine's snapshot after batch `seq` (0: nothing yet). Borrowed until the
+ * first merge. */
 uint64_t index_merged(const struct index *, const uint8_t **snapshot, size_t *len);
 
 void index_store(struct index *, struct machine_store *out);
 void index_begin(struct index *, uint64_t seq);
 void index_end(struct index *, const struct machine_result *);
 
-/* The block of seq, or NULL: nothing to sign in it, merged, forgotten. Valid until the next index_poll(). */
+/* The block of seq, or NULL: nothing to sign in it, merged, forgotten. Valid until the next
+ * index_poll(). */
 const struct index_block *index_block(const struct index *, uint64_t seq);
 /* The signature is verified; the first one stays. false: there is no such block, or it has one. */
 bool index_signed(struct index *, uint64_t seq, const uint8_t sig[64]);
@@ -59,21 +63,24 @@ bool index_signed(struct index *, uint64_t seq, const uint8_t sig[64]);
 bool index_signature(struct index *, uint64_t seq, uint32_t *epoch, uint8_t sig[64]);
 
 enum index_found {
-	INDEX_NONE,     /* no final outcome is stored here */
+	INDEX_NONE,	/* no final outcome is stored here */
 	INDEX_UNSIGNED, /* there is one, but without a signature (yet): order the question */
-	INDEX_SIGNED,   /* *out is whole */
+	INDEX_SIGNED,	/* *out is whole */
 };
-/* The record that answers for id. out->outcome.value borrows until the next call of index_*. *seq: batch whose
- * signature is missing (INDEX_UNSIGNED; 0: of none that is still known). */
-enum index_found index_answer(struct index *, const uint8_t id[AP_ID_LEN], ap_agree *out, uint64_t *seq);
+/* The record that answers for id. out->outcome.value borrows until the next call of index_*. *seq:
+ * batch whose signature is missing (INDEX_UNSIGNED; 0: of none that is still known). */
+enum index_found index_answer(struct index *, const uint8_t id[AP_ID_LEN], ap_agree *out,
+			      uint64_t *seq);
 
 /* Keeps the machine's octets after checkpoint `seq`, and its floor F there; copies. */
-void index_snapshot(struct index *, uint64_t seq, uint64_t floor_ms, const uint8_t *octets, size_t len);
-/* Checkpoint `seq` is stable: starts the merge of everything up to there. Outcomes with D <= F go; F is that of the
- * checkpoint: a batch behind it, which a restart executes again, may have seen what a later F forgets. */
+void index_snapshot(struct index *, uint64_t seq, uint64_t floor_ms, const uint8_t *octets,
+		    size_t len);
+/* Checkpoint `seq` is stable: starts the merge of everything up to there. Outcomes with D <= F go;
+ * F is that of the checkpoint: a batch behind it, which a restart executes again, may have seen
+ * what a later F forgets. */
 void index_stable(struct index *, uint64_t seq);
-int index_fd(const struct index *);           /* an eventfd; readable: call index_poll() */
-uint64_t index_poll(struct index *);          /* what is merged now, see index_merged() */
+int index_fd(const struct index *);  /* an eventfd; readable: call index_poll() */
+uint64_t index_poll(struct index *); /* what is merged now, see index_merged() */
 
 /* ---- state transfer: daemon/fetch_state.c ---- */
 
@@ -84,10 +91,12 @@ struct merge;
 /* Takes over what was verified, to be stored in the order of the calls. */
 void index_absorb(struct index *, struct absorb *);
 size_t index_absorbing(const struct index *); /* not stored yet */
-/* A state has been installed since the last call: its sequence, else 0. Memory is emptied: the caller brings the
- * machine there before it does anything else. If the machine has executed that far by itself: 0, and nothing is emptied. */
+/* A state has been installed since the last call: its sequence, else 0. Memory is emptied: the
+ * caller brings the machine there before it does anything else. If the machine has executed that
+ * far by itself: 0, and nothing is emptied. */
 uint64_t index_installed(struct index *, uint64_t executed);
-/* Moves the store away and begins with an empty one. 0 or DISK_E*: stop. index_fd() is another one then. */
+/* Moves the store away and begins with an empty one. 0 or DISK_E*: stop. index_fd() is another one
+ * then. */
 int index_renew(struct index *, struct disk_error *why);
 struct merge *index_merge(struct index *); /* for lookups of index_priv.h */
 

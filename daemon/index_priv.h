@@ -1,4 +1,5 @@
-/* Inside the index: index.c (memory, the event loop's) and merge.c (LMDB; its thread's and its readers). */
+/* Inside the index: index.c (memory, the event loop's) and merge.c (LMDB; its thread's and its
+ * readers). */
 #ifndef DAEMON_INDEX_PRIV_H
 #define DAEMON_INDEX_PRIV_H
 
@@ -8,7 +9,7 @@
 
 struct block {
 	struct index_block pub;
-	uint8_t *nodes;   /* what pub.nodes shows */
+	uint8_t *nodes;	  /* what pub.nodes shows */
 	uint32_t entries; /* that point here */
 	uint32_t merges;  /* survived, for want of a signature */
 };
@@ -17,16 +18,17 @@ struct block {
 struct entry {
 	uint8_t id[AP_ID_LEN];
 	uint8_t relay;
-	bool merged;            /* LMDB has it, with its first leaf or a later one */
-	uint16_t first;         /* leaf in the deciding batch, with which it became final */
-	uint16_t leaf;          /* in the block */
-	struct block *block;    /* of its newest unsigned leaf, or its first signed one */
-	uint64_t sequence;      /* deciding */
-	ap_outcome outcome;     /* value points behind */
+	bool merged;	     /* LMDB has it, with its first leaf or a later one */
+	uint16_t first;	     /* leaf in the deciding batch, with which it became final */
+	uint16_t leaf;	     /* in the block */
+	struct block *block; /* of its newest unsigned leaf, or its first signed one */
+	uint64_t sequence;   /* deciding */
+	ap_outcome outcome;  /* value points behind */
 	uint8_t value[];
 };
 
-/* What a merge takes along, fixed when it starts: the thread looks at nothing that the loop may change. */
+/* What a merge takes along, fixed when it starts: the thread looks at nothing that the loop may
+ * change. */
 struct merge_item {
 	const struct entry *entry;
 	const struct block *block; /* NULL: its leaf lies behind the checkpoint: no proof yet */
@@ -102,7 +104,8 @@ int merge_fd(const struct merge *);
 /* Takes the job over if none is running; false: it stays the caller's. */
 bool merge_start(struct merge *, struct merge_job *);
 bool merge_busy(const struct merge *);
-/* The job that has ended, given back, or NULL. One that did not fit the map is started again by itself. */
+/* The job that has ended, given back, or NULL. One that did not fit the map is started again by
+ * itself. */
 struct merge_job *merge_ended(struct merge *);
 
 /* Lookups of the event loop; between merge_read_begin and _end all see one state. */
@@ -129,7 +132,8 @@ int merge_find_path(struct merge *, const struct merged_outcome *, size_t n_leav
 int merge_snapshot(struct merge *, uint64_t *seq, uint8_t **octets, size_t *len);
 /* What proves it: octets copied, 0: none. */
 int merge_proof(struct merge *, uint8_t *out, size_t cap);
-/* Leaves and way of a section, in a tree of `size` leaves that is no larger than what is merged; false: not kept. */
+/* Leaves and way of a section, in a tree of `size` leaves that is no larger than what is merged;
+ * false: not kept. */
 bool merge_section(struct merge *, uint64_t size, uint64_t section, uint8_t leaves[][32], size_t *n,
 		   uint8_t path[][32], size_t *n_path);
 /* A chunk; outcomes borrow until merge_read_end(). false: it is not here. */

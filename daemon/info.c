@@ -109,7 +109,8 @@ static void signers(const struct run *r, struct ap_text *out)
 		const struct machine_signer *it = machine_signer(r->machine, id);
 
 		if (machine_signers_is_out(it))
-			ap_text_addf(out, "left_out_of_signing_%s=%s\n", r->net.members[id - 1].name,
+			ap_text_addf(out, "left_out_of_signing_%s=%s\n",
+				     r->net.members[id - 1].name,
 				     it->blamed ? "proven bad" : "silent");
 	}
 }
@@ -162,7 +163,8 @@ void run_peers(const struct run *r, struct ap_text *out)
 			     "peer=%s id=%u up=%s boot=%" PRIu64 " frames_in=%" PRIu64
 			     " frames_out=%" PRIu64 " octets_in=%" PRIu64 " octets_out=%" PRIu64
 			     " dropped=%" PRIu64 " refused=%" PRIu64 " backlog=%" PRIu64 "\n",
-			     r->net.members[id - 1].name, id, p.up ? "yes" : "no", p.boot, p.frames_in,
-			     p.frames_out, p.octets_in, p.octets_out, p.dropped, p.refused, p.backlog);
+			     r->net.members[id - 1].name, id, p.up ? "yes" : "no", p.boot,
+			     p.frames_in, p.frames_out, p.octets_in, p.octets_out, p.dropped,
+			     p.refused, p.backlog);
 	}
 }

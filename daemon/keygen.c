@@ -476,7 +476,8 @@ static bool stock_up(struct keygen *k, uint32_t want)
 
 bool keygen_idle(struct keygen *k)
 {
-	return k->loaded && !k->shareless && !k->held && k->stocked < k->conf.pool_step && stock_up(k, k->stocked + 1);
+	return k->loaded && !k->shareless && !k->held && k->stocked < k->conf.pool_step &&
+	       stock_up(k, k->stocked + 1);
 }
 
 /* One NONCES at a time, when the pairs that are left, ordered or on their way, run low. */

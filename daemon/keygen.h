@@ -1,7 +1,8 @@
 /*
- * This replica's part in making the group key, and in keeping its pool of nonces filled: looks at the replicated
- * state after a batch and hands in the operation that is due (draft {#keygen}, {#nonces}). Also the verdicts on
- * others' messages, as the machine's table of pure functions, and the published key's file.
+ * This replica's part in making the group key, and in keeping its pool of nonces filled: looks at
+ * the replicated state after a batch and hands in the operation that is due (draft {#keygen},
+ * {#nonces}). Also the verdicts on others' messages, as the machine's table of pure functions, and
+ * the published key's file.
  */
 #ifndef DAEMON_KEYGEN_H
 #define DAEMON_KEYGEN_H
@@ -20,7 +21,7 @@ struct keygen_conf {
 	uint8_t n, self;
 	uint8_t genesis[32];
 	const uint8_t (*keys)[32]; /* identity keys, by identifier - 1 */
-	const char *dir;           /* of enckey, share, group.pub */
+	const char *dir;	   /* of enckey, share, group.pub */
 	struct frost *frost;
 	/* Hands in an operation of this replica: encoded body of `kind`. */
 	void (*submit)(void *arg, uint8_t kind, const uint8_t *op, size_t len);
@@ -49,8 +50,8 @@ int keygen_step(struct keygen *, const struct machine *, uint64_t now_ms, struct
 /* Nothing to do? Then one pair of nonces for the next NONCES: true if one was made. */
 bool keygen_idle(struct keygen *);
 
-/* This block has a group signature that was verified: the key works. Verifies it by OpenSSL too, and writes group.pub, the
- * first time. As keygen_step(). */
+/* This block has a group signature that was verified: the key works. Verifies it by OpenSSL too,
+ * and writes group.pub, the first time. As keygen_step(). */
 int keygen_proven(struct keygen *, const struct index_block *, struct disk_error *why);
 
 /* When to call keygen_step() again though no batch was executed: ms, UINT64_MAX: never. */

@@ -146,7 +146,8 @@ bool merge_tree_path(ap_path *path, struct kv_span value, size_t n_leaves, size_
 
 int merge_by_sequence(const void *a, const void *b)
 {
-	const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
+	const struct entry *x = *(const struct entry *const *)a,
+			   *y = *(const struct entry *const *)b;
 
 	if (x->sequence != y->sequence)
 		return x->sequence < y->sequence ? -1 : 1;

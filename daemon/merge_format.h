@@ -47,8 +47,8 @@ size_t merge_tree_put(uint8_t out[MERGE_TREE_MAX], const uint8_t *nodes, size_t 
 bool merge_tree_path(ap_path *path, struct kv_span value, size_t n_leaves, size_t index,
 		     uint16_t group);
 
-/* Entries of a chunk, as machine.c puts them into the history's leaf: in the order of merge_by_sequence(), which
- * compares pointers to entries. */
+/* Entries of a chunk, as machine.c puts them into the history's leaf: in the order of
+ * merge_by_sequence(), which compares pointers to entries. */
 int merge_by_sequence(const void *a, const void *b);
 void merge_chunk_add(struct ap_writer *, const struct entry *);
 

@@ -155,8 +155,8 @@ void history_purge(struct kv_txn *txn, uint64_t last, unsigned max)
 
 /* ---- what was transferred ---- */
 
-static void absorb_outcome(struct kv_txn *txn, const struct absorb_chunk *c, struct merge_item *item,
-			   size_t at)
+static void absorb_outcome(struct kv_txn *txn, const struct absorb_chunk *c,
+			   struct merge_item *item, size_t at)
 {
 	uint8_t value[MERGE_LEAF_MAX], key[MERGE_PLACE];
 	size_t n = merge_leaf_put(value, item);
@@ -242,8 +242,8 @@ void history_absorb(struct kv_txn *txn, const struct absorb *a)
 
 /* ---- lookups ---- */
 
-bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t leaves[][32], size_t *n,
-		   uint8_t path[][32], size_t *n_path)
+bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t leaves[][32],
+		   size_t *n, uint8_t path[][32], size_t *n_path)
 {
 	unsigned height = transfer_section_height(BITS, size, section);
 	uint8_t key[NODE_KEY];

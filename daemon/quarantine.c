@@ -1,7 +1,8 @@
 /*
- * A replica whose state differs from that of 2f+1 others: draft {#checkpoints}. It votes no more, says so, puts its store
- * and its state aside as evidence, and transfers the others' state. The file `quarantine` in the data directory says how far
- * that is; as long as it is there nothing is voted for. An operator who knows what has happened removes it.
+ * A replica whose state differs from that of 2f+1 others: draft {#checkpoints}. It votes no more,
+ * says so, puts its store and its state aside as evidence, and transfers the others' state. The
+ * file `quarantine` in the data directory says how far that is; as long as it is there nothing is
+ * voted for. An operator who knows what has happened removes it.
  */
 #include "config.h"
 
@@ -69,10 +70,13 @@ void quarantine_begin(struct run *r, uint64_t seq, const uint8_t own[32], const 
 	digest_show(mine, own);
 	digest_show(theirs, others);
 	log_say(LOG_L_ERROR,
-		"quarantine: this replica's state differs from that of the others checkpoint=%" PRIu64
-		" own=%s others=%s signers=%04x: it votes no more and fetches theirs; its own is kept in "
-		"%s/%s and %s/store.aside; when it is known what has happened, remove %s/%s and start it again",
-		seq, mine, theirs, who, r->conf->data, EVIDENCE, r->conf->data, r->conf->data, FILE_NAME);
+		"quarantine: this replica's state differs from that of the others "
+		"checkpoint=%" PRIu64 " own=%s others=%s signers=%04x: it votes no more and "
+				      "fetches theirs; its own is kept in "
+		"%s/%s and %s/store.aside; when it is known what has happened, remove %s/%s and "
+		"start it again",
+		seq, mine, theirs, who, r->conf->data, EVIDENCE, r->conf->data, r->conf->data,
+		FILE_NAME);
 	r->diverged_seq = seq;
 	status = quarantine_write(r, QUARANTINE_SUSPECT, &why);
 	if (status == 0)
@@ -94,12 +98,14 @@ int quarantine_start(struct run *r, struct disk_error *why)
 	if (r->quarantine == QUARANTINE_NONE)
 		return 0;
 	log_say(LOG_L_ERROR,
-		"in quarantine since its state differed from that of the others: it follows and votes in "
+		"in quarantine since its state differed from that of the others: it follows and "
+		"votes in "
 		"nothing; when it is known what has happened, remove %s/%s and start it again",
 		r->conf->data, FILE_NAME);
 	if (r->quarantine != QUARANTINE_SUSPECT)
 		return 0;
 	status = merge_put_aside(&conf, why);
-	return status == 0 || status == DISK_ENOTFOUND ? quarantine_write(r, QUARANTINE_FETCHING, why)
-						       : status;
+	return status == 0 || status == DISK_ENOTFOUND
+		       ? quarantine_write(r, QUARANTINE_FETCHING, why)
+		       : status;
 }

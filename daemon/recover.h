@@ -17,7 +17,7 @@ struct run;
 
 /* In the data directory while the replica is recovering; `agreectl restored` makes one too. Lines
  * `why=TEXT` and, once REJOIN has taken effect, `incarnation=NUMBER`. */
-#define RECOVER_FILE "recovering"
+#define RECOVER_FILE	 "recovering"
 #define RECOVER_RESTORED "why=restored from a backup\n"
 enum { RECOVER_FILE_MAX = 1024 };
 

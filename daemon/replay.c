@@ -48,7 +48,7 @@ struct replay {
 	struct signature *signatures;
 	struct record_stable stable;
 	const char *damage;
-	bool lacks; /* the store has no state, and the journal not all batches that lead to one */
+	bool lacks;  /* the store has no state, and the journal not all batches that lead to one */
 	int verdict; /* what kind of trouble `damage` is; 0: damage. Only damage is set aside */
 };
 
@@ -328,8 +328,8 @@ static int machine_again(struct replay *p, struct disk_error *why)
 				(unsigned long long)seq);
 		else
 			execute_batch(r, seq, refs->digest, octets, false);
-		/* a mark that a crash took is made again by nobody else: once the checkpoint behind it
-		 * is merged the batch is not executed any more, and peers ask for the hash */
+		/* a mark that a crash took is made again by nobody else: once the checkpoint behind
+		 * it is merged the batch is not executed any more, and peers ask for the hash */
 		if (status == 0 && seq > p->marked && !BUG(112))
 			effect_mark(r);
 	}
@@ -337,7 +337,8 @@ static int machine_again(struct replay *p, struct disk_error *why)
 	free(buf);
 	if (status == DISK_EDAMAGED && lacks_state(p)) {
 		log_say(LOG_L_ERROR,
-			"the store has no state, and the journal lacks batches that lead to one: what "
+			"the store has no state, and the journal lacks batches that lead to one: "
+			"what "
 			"checkpoint %llu has is fetched from the others",
 			(unsigned long long)p->base.stable);
 		return 0;
@@ -495,8 +496,8 @@ static void finish(struct replay *p, const struct journal_report *report)
 
 		if (p->stable.seq == p->base.stable)
 			index_proof(p->r->index, p->base.stable, proof,
-				    record_stable(proof, p->stable.seq, p->stable.state, p->stable.who,
-						  p->stable.incarnation,
+				    record_stable(proof, p->stable.seq, p->stable.state,
+						  p->stable.who, p->stable.incarnation,
 						  (const uint8_t(*)[64])p->stable.sig));
 		index_stable(p->r->index, p->base.stable);
 	}
@@ -506,8 +507,8 @@ static void finish(struct replay *p, const struct journal_report *report)
 		(unsigned long long)report->cut);
 }
 
-/* draft {#rejoin}: a replica that has run before, and whose journal is gone, has forgotten; one that
- * has nothing at all cannot tell yet. */
+/* draft {#rejoin}: a replica that has run before, and whose journal is gone, has forgotten; one
+ * that has nothing at all cannot tell yet. */
 static int judge_history(struct replay *p, const struct journal_report *report,
 			 struct disk_error *why)
 {
@@ -527,9 +528,11 @@ static int judge_history(struct replay *p, const struct journal_report *report,
 	p->base.incarnation = machine_incarnations(r->machine);
 	if (r->recover.is)
 		log_say(LOG_L_ERROR,
-			"recovering: %s; it votes in nothing, fetches what it lacks, and comes back "
+			"recovering: %s; it votes in nothing, fetches what it lacks, and comes "
+			"back "
 			"by itself",
-			r->recover.why[0] != '\0' ? r->recover.why : "its vote history is not whole");
+			r->recover.why[0] != '\0' ? r->recover.why
+						  : "its vote history is not whole");
 	return 0;
 }
 
@@ -545,9 +548,8 @@ int replay(struct run *r, struct disk_error *why)
 	if (status == 0)
 		status = journal_replay(r->journal, p.merged + 1, on_record, &p, &report, why);
 	if (status == DISK_ESTOPPED)
-		status =
-			disk_say(why, p.verdict != 0 ? p.verdict : DISK_EDAMAGED,
-				 "the journal cannot be used: %s", p.damage);
+		status = disk_say(why, p.verdict != 0 ? p.verdict : DISK_EDAMAGED,
+				  "the journal cannot be used: %s", p.damage);
 	if (status == 0)
 		status = judge_history(&p, &report, why);
 	if (status == 0)

@@ -536,7 +536,8 @@ static int start_store(struct run *r, const struct index_conf *conf, struct disk
 
 	if (status != DISK_EDAMAGED)
 		return status;
-	log_say(LOG_L_ERROR, "%s: it is kept as %s/store.aside, and what it had is fetched from the others",
+	log_say(LOG_L_ERROR,
+		"%s: it is kept as %s/store.aside, and what it had is fetched from the others",
 		why->text, r->conf->data);
 	status = merge_put_aside(conf, why);
 	return status != 0 ? status : index_open(&r->index, conf, why);

@@ -1,4 +1,5 @@
-/* Inside the replica: run.c (loop), effect.c (what an update asks for), execute.c (batches), replay.c (start). */
+/* Inside the replica: run.c (loop), effect.c (what an update asks for), execute.c (batches),
+ * replay.c (start). */
 #ifndef DAEMON_RUN_PRIV_H
 #define DAEMON_RUN_PRIV_H
 
@@ -23,20 +24,22 @@
 enum {
 	RUN_WINDOW = 256,
 	RUN_INTERVAL = 128,
-	RUN_PIPELINE = 2,        /* few: what waits meanwhile makes the next batch larger, and so cheaper */
-	RUN_BUNDLES_OUT = 2,     /* own bundles under way while more is gathered, unless one is full */
+	RUN_PIPELINE =
+		2, /* few: what waits meanwhile makes the next batch larger, and so cheaper */
+	RUN_BUNDLES_OUT = 2, /* own bundles under way while more is gathered, unless one is full */
 	RUN_RESEND_MS = 300,
 	RUN_HEARTBEAT_MS = 1000,
-	RUN_TIMEOUT_MS = 500,    /* what is handed to the primary is ordered by then, */
+	RUN_TIMEOUT_MS = 500,	    /* what is handed to the primary is ordered by then, */
 	RUN_TIMEOUT_MAX_MS = 64000, /* doubled at most to this */
-	RUN_FILL_MS = 20,        /* while a member comes back: idle for so long, a null batch */
-	RUN_REJOIN_MS = 2000,    /* a recovering replica asks again */
+	RUN_FILL_MS = 20,	    /* while a member comes back: idle for so long, a null batch */
+	RUN_REJOIN_MS = 2000,	    /* a recovering replica asks again */
 	RUN_TOKENS_MAX = 4096,
 	RUN_RUNNING_RING = 1024, /* running hashes kept in memory; older ones are in the journal */
 	RUN_FRAME_MAX = AP_BATCH_OCTETS_MAX + 1024,
 };
 
-/* A bound, no allocation: what the core may hold at most, two windows of batches and every relay's bundles. */
+/* A bound, no allocation: what the core may hold at most, two windows of batches and every relay's
+ * bundles. */
 #define RUN_BODIES_MAX                                                                             \
 	((size_t)2 * RUN_WINDOW * RUN_FRAME_MAX +                                                  \
 	 (size_t)AP_REPLICAS_MAX * PBFT_OWN_MAX * (AP_BUNDLE_OPS_MAX + 1024))
@@ -45,7 +48,8 @@ struct token { /* a write under way: the journal's number and the core's */
 	uint64_t journal, core;
 };
 
-struct overflow { /* a record that the journal's buffer had no room for: it goes first when there is some */
+struct overflow { /* a record that the journal's buffer had no room for: it goes first when there is
+		     some */
 	struct overflow *next;
 	uint64_t core, seq;
 	uint8_t type;
@@ -93,11 +97,12 @@ struct run {
 	struct overflow *overflow, **overflow_end;
 	uint64_t core_wake_ms;
 	/* stable, and to be merged once the journal has all up to this token: what is merged is not
-	 * executed again, so nothing else would bring back the markers that peers are answered from */
+	 * executed again, so nothing else would bring back the markers that peers are answered from
+	 */
 	struct {
 		uint64_t seq, token; /* token 0: none is due */
 	} merge_due;
-	bool may_merge;   /* the disk has room for what a merge writes */
+	bool may_merge;	  /* the disk has room for what a merge writes */
 	uint64_t disk_ms; /* when it was looked at */
 	/* running hashes of the latest batches */
 	struct {
@@ -125,7 +130,7 @@ struct run {
 	uint64_t batches, requests, started_ms;
 };
 
-uint64_t run_now(void);  /* monotonic, ms */
+uint64_t run_now(void);	 /* monotonic, ms */
 uint64_t run_wall(void); /* since 1970, ms */
 void run_fail(struct run *, const char *sentence);
 void run_wake(struct run *); /* the end of a turn comes, whatever it is that has happened */
@@ -136,17 +141,20 @@ void run_step(struct run *, struct pbft_event *);
 
 /* effect.c */
 void effect_run(struct run *, const struct pbft_effect *);
-void effect_overflow(struct run *);   /* the journal has room again */
+void effect_overflow(struct run *); /* the journal has room again */
 /* The mark of the batch that r->result is of, where no effect asks for it. */
 void effect_mark(struct run *);
-void effect_merge_due(struct run *);  /* the journal has become durable further */
+void effect_merge_due(struct run *);   /* the journal has become durable further */
 uint64_t effect_durable(struct run *); /* highest token of the core that is durable, 0: none new */
-/* Octets of the batch (protocol.def) executed or proposed as seq: from memory, else read from the journal into buf. */
+/* Octets of the batch (protocol.def) executed or proposed as seq: from memory, else read from the
+ * journal into buf. */
 ap_bytes effect_batch(struct run *, uint64_t seq, const uint8_t *digest, uint8_t *buf, size_t cap);
 bool effect_running(struct run *, uint64_t seq, uint8_t out[32]);
 
-/* execute.c: runs the machine on an encoded batch. live: also answers, signs, and reports to the core. */
-void execute_batch(struct run *, uint64_t seq, const uint8_t digest[32], ap_bytes octets, bool live);
+/* execute.c: runs the machine on an encoded batch. live: also answers, signs, and reports to the
+ * core. */
+void execute_batch(struct run *, uint64_t seq, const uint8_t digest[32], ap_bytes octets,
+		   bool live);
 void execute_signed(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[64]);
 void execute_keygen(struct run *); /* keygen_step(), failure handled */
 

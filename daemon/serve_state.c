@@ -1,6 +1,7 @@
 /*
- * What a replica gives to those who transfer a state: draft {#transfer}. Only what its merged checkpoint covers; a chunk
- * only if its hash is the one that the tree has. Questions are answered at once and in order, so many a second of each member.
+ * What a replica gives to those who transfer a state: draft {#transfer}. Only what its merged
+ * checkpoint covers; a chunk only if its hash is the one that the tree has. Questions are answered
+ * at once and in order, so many a second of each member.
  */
 #include "config.h"
 
@@ -79,7 +80,8 @@ static bool serve_fixed(struct run *r, uint8_t from, const uint8_t *body, size_t
 		return false;
 	pbft_info(r->pbft, &core);
 	n = merge_proof(index_merge(r->index), proof, sizeof(proof));
-	if (!core.diverged && !core.lacks && n > 8 + 32 && takes_more(r, from) && may_ask(r, from) &&
+	if (!core.diverged && !core.lacks && n > 8 + 32 && takes_more(r, from) &&
+	    may_ask(r, from) &&
 	    merge_snapshot(index_merge(r->index), &seq, &fixed, &fixed_len) == 1 && seq > m.above &&
 	    disk_get64(proof) == seq)
 		send_state(r, from, proof, (size_t)n, fixed, fixed_len);
@@ -166,8 +168,7 @@ static size_t chunks_fill(struct run *r, const ap_fetch_chunks *m, uint8_t *out,
 		if (!is_whole(r, seq, leaves[seq - low]))
 			break;
 		ap_writer_init(&w, out + len, cap - len);
-		if (!chunk_put(r, &w, seq) ||
-		    (len > 0 && len + ap_writer_len(&w) > AP_CHUNKS_MAX))
+		if (!chunk_put(r, &w, seq) || (len > 0 && len + ap_writer_len(&w) > AP_CHUNKS_MAX))
 			break;
 		len += ap_writer_len(&w);
 	}
@@ -190,7 +191,8 @@ static bool serve_chunks(struct run *r, uint8_t from, const uint8_t *body, size_
 	    m.last - m.first >= AP_SECTION_LEAVES)
 		return false;
 	pbft_info(r->pbft, &core);
-	if (!core.diverged && !core.lacks && m.last <= merged(r) && takes_more(r, from) && may_ask(r, from))
+	if (!core.diverged && !core.lacks && m.last <= merged(r) && takes_more(r, from) &&
+	    may_ask(r, from))
 		n = chunks_fill(r, &m, octets, sizeof(octets));
 	disk_put64(head, m.first);
 	disk_put64(head + 8, m.last);

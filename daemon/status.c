@@ -68,8 +68,7 @@ static void peers_show(struct ap_text *t, const struct status *s)
 
 static void voting_show(struct ap_text *t, const struct status *s)
 {
-	ap_text_addf(t, "recovering=%s\n",
-		     s->unsure ? "unsure" : s->recovering ? "yes" : "no");
+	ap_text_addf(t, "recovering=%s\n", s->unsure ? "unsure" : s->recovering ? "yes" : "no");
 	number_show(t, "incarnation", s->incarnation);
 	if (s->recovering)
 		number_show(t, "votes_from", s->votes_from);

@@ -20,9 +20,10 @@ struct status {
 	uint8_t key[32];   /* group key; all zero: none yet */
 	bool recovering;   /* votes in nothing; or, no history yet: waits for all others */
 	bool unsure;
-	bool shareless;	   /* the key share is lost: signs nothing */
+	bool shareless; /* the key share is lost: signs nothing */
 	uint64_t incarnation;
-	uint64_t votes_from; /* recovering: once a checkpoint is stable here or above; 0: REJOIN is due */
+	uint64_t votes_from; /* recovering: once a checkpoint is stable here or above; 0: REJOIN is
+				due */
 	uint64_t view;
 	uint64_t seq;	   /* last executed */
 	uint64_t stable;   /* last stable checkpoint */
@@ -32,7 +33,7 @@ struct status {
 	uint32_t queued, outstanding, unsigned_batches;
 	uint32_t pool[AP_REPLICAS_MAX]; /* nonce pairs left of each member */
 	uint64_t instances;		/* that count against this relay's share */
-	const char *disk; /* enough, nearly-full, full: draft {#disk-marks} */
+	const char *disk;		/* enough, nearly-full, full: draft {#disk-marks} */
 	uint64_t journal_octets, store_octets, disk_free_octets;
 	uint64_t uptime_s;
 };

@@ -97,8 +97,8 @@ static const char *bundle_check(const struct verifier *v, const ap_bundle *b, ap
 	if (v->known != NULL && v->known(v->arg, out->digest, octets))
 		return NULL; /* its signature has been verified, or is our own */
 	bundle_signed_octets(text, out->digest);
-	if (crypto_sign_verify_detached(b->sig.octets, text, sizeof(text),
-					v->keys[b->relay - 1]) != 0)
+	if (crypto_sign_verify_detached(b->sig.octets, text, sizeof(text), v->keys[b->relay - 1]) !=
+	    0)
 		return "bundle: bad signature of its relay";
 	return NULL;
 }
@@ -558,11 +558,17 @@ static const char *dispatch(struct frame *f, uint8_t type)
 	}
 }
 
-const char *verify_frame(const struct verifier *v, uint8_t from, uint8_t type, const uint8_t *octets,
-			 size_t len, struct pbft_event *ev, struct pbft_batch *batch, ap_bytes *body)
+const char *verify_frame(const struct verifier *v, uint8_t from, uint8_t type,
+			 const uint8_t *octets, size_t len, struct pbft_event *ev,
+			 struct pbft_batch *batch, ap_bytes *body)
 {
-	struct frame f = {.v = v, .from = from, .ev = ev, .batch = batch, .body = body,
-			  .octets = octets, .len = len};
+	struct frame f = {.v = v,
+			  .from = from,
+			  .ev = ev,
+			  .batch = batch,
+			  .body = body,
+			  .octets = octets,
+			  .len = len};
 	const char *why;
 
 	*body = (ap_bytes){NULL, 0};

@@ -63,9 +63,10 @@ struct machine_funcs {
 			       const ap_complaint *complaint);
 	/* Group key and verification shares from all n dealings. 0: good. */
 	int (*keys)(void *ctx, uint8_t n, const ap_deal deals[], uint8_t pk[32], uint8_t y[][32]);
-	/* 0: proven bad: its sender has signed the share, over that statement, and it is not good. */
-	int (*blame_check)(void *ctx, const struct machine_case *about,
-			   const ap_share_body *share, const uint8_t sig[64]);
+	/* 0: proven bad: its sender has signed the share, over that statement, and it is not good.
+	 */
+	int (*blame_check)(void *ctx, const struct machine_case *about, const ap_share_body *share,
+			   const uint8_t sig[64]);
 	/* sid of an attempt. draft {#keygen} */
 	void (*sid)(void *ctx, const uint8_t genesis[32], uint32_t epoch, uint8_t n,
 		    uint32_t attempt, uint8_t sid[32]);
@@ -165,10 +166,10 @@ struct machine_result {
 	size_t n_retries;
 	struct machine_retry retries[MACHINE_RETRIES_MAX];
 	bool signers_changed; /* somebody is left out, or back: look at machine_signer() */
-	bool key_changed;			   /* machine_key() moved on */
-	uint16_t rejoined; /* bit id - 1: its REJOIN took effect, out of this bundle: */
+	bool key_changed;     /* machine_key() moved on */
+	uint16_t rejoined;    /* bit id - 1: its REJOIN took effect, out of this bundle: */
 	uint16_t rejoin_bundle[AP_REPLICAS_MAX];
-	bool pools_changed;			   /* NONCES took effect: look at machine_pool() */
+	bool pools_changed; /* NONCES took effect: look at machine_pool() */
 	/* Values of stored outcomes, copied here. */
 	size_t values_len;
 	uint8_t values[AP_BATCH_REQUESTS_MAX * AP_VALUE_MAX];
@@ -220,8 +221,8 @@ const struct machine_pending *machine_pending(const struct machine *m, uint64_t 
 /* Would this operation of member `sender`, executed now, name the member that it is about? */
 bool machine_blame_holds(const struct machine *m, uint8_t sender, const ap_blame *op);
 bool machine_badpoint_holds(const struct machine *m, uint8_t sender, const ap_badpoint *op);
-/* Who signs if the next batch has leaves, as it stands now, and with which entries; nothing is taken. Returns the number
- * of sets. */
+/* Who signs if the next batch has leaves, as it stands now, and with which entries; nothing is
+ * taken. Returns the number of sets. */
 size_t machine_next_sets(const struct machine *m, struct machine_set sets[MACHINE_SETS_MAX]);
 uint64_t machine_seq(const struct machine *m);
 uint64_t machine_time(const struct machine *m);	 /* T, ms */

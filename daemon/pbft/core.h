@@ -26,7 +26,8 @@ enum {
 	PBFT_CALM = 8,		 /* batches executed before the time-out comes down by half */
 	PBFT_ASK_MAX = 64,	 /* batches of a NEW-VIEW asked for at a time */
 };
-_Static_assert((int)PBFT_OWN_SPREAD < (int)PBFT_OWN_MAX && (int)PBFT_OWN_MAX <= (int)MACHINE_NUMBERS,
+_Static_assert((int)PBFT_OWN_SPREAD < (int)PBFT_OWN_MAX &&
+		       (int)PBFT_OWN_MAX <= (int)MACHINE_NUMBERS,
 	       "a primary that lags a little has room for what others watch");
 _Static_assert(PBFT_ROOM_PROPOSE > 2 * PBFT_BATCH_BUNDLES_MAX + 1,
 	       "a proposal's effects have room");
@@ -108,15 +109,15 @@ struct pbft {
 	bool lacks;  /* the state at `executed`: only PBFT_EV_STATE helps */
 	bool silent; /* votes in nothing */
 	uint64_t view;
-	bool view_active; /* votes are given in it */
+	bool view_active;     /* votes are given in it */
 	uint64_t incarnation; /* the own one */
 
 	/* coming back */
 	uint64_t incarnations[AP_REPLICAS_MAX];
 	uint64_t fill_to; /* null batches fill the log up to here */
 	bool empty, recovering;
-	/* whose first STATUS of this run came, was one of genesis, and who has heard ours; all others
-	 * where the history is not empty */
+	/* whose first STATUS of this run came, was one of genesis, and who has heard ours; all
+	 * others where the history is not empty */
 	uint16_t said, genesis, heard_by;
 	uint64_t rejoined;
 
@@ -151,8 +152,8 @@ struct pbft {
 	struct machine_numbers numbers[AP_REPLICAS_MAX]; /* of bundles executed */
 
 	/* primary */
-	uint64_t next_seq; /* nothing at or above it was ever proposed here in next_view */
-	uint64_t next_view; /* of the restore calls */
+	uint64_t next_seq;	    /* nothing at or above it was ever proposed here in next_view */
+	uint64_t next_view;	    /* of the restore calls */
 	uint64_t time_proposed;	    /* highest */
 	uint32_t proposed_requests; /* in the batch proposed last */
 	struct pbft_queue queue;

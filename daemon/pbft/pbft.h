@@ -16,10 +16,10 @@
  *
  * Octets of bundles and batches stay with the shell (daemon/bodies.h): the core knows their
  * digests. Each PBFT_EV_BUNDLE, PBFT_EV_PRE_PREPARE, PBFT_EV_BODY, each PBFT_WRITE_PROPOSAL of a
- * batch made here (primary is self, not reproposed: the shell puts it together from the bundles, which are all
- * still there) and each PBFT_HELD of a restore call stands for one hold on a body, and the core
- * gives up every one of them by exactly one PBFT_DROP_*, also where the event has no other effect.
- * Batches stay held until a stable checkpoint covers them.
+ * batch made here (primary is self, not reproposed: the shell puts it together from the bundles,
+ * which are all still there) and each PBFT_HELD of a restore call stands for one hold on a body,
+ * and the core gives up every one of them by exactly one PBFT_DROP_*, also where the event has no
+ * other effect. Batches stay held until a stable checkpoint covers them.
  *
  * Octets of VIEW-CHANGEs and of the NEW-VIEW in force stay with the shell too, one VIEW-CHANGE a
  * member: it keeps those that PBFT_KEEP_VIEW_CHANGE and the writes below say, and sends them again.
@@ -66,7 +66,7 @@ struct pbft_conf {
 				    primary is never replaced */
 	uint32_t timeout_max_ms; /* where doubling ends */
 	uint32_t fill_ms;	 /* while a member comes back: idle for so long, a null batch */
-	bool trusting;		 /* what it is shown of its own is never strange: Twins have one key */
+	bool trusting; /* what it is shown of its own is never strange: Twins have one key */
 	uint64_t clock_bound_ms; /* how far a fresh proposal's time may be from the own clock */
 	uint8_t running0[32];	 /* running(0), of the genesis id */
 	ap_sha256_fn *sha256;
@@ -231,13 +231,13 @@ struct pbft_event {
 		struct {
 			uint64_t seq, time_ms; /* of the checkpoint */
 			uint8_t running[32], state[32];
-			bool silent;  /* from here on nothing is voted for */
+			bool silent;		 /* from here on nothing is voted for */
 			const uint64_t *members; /* incarnations in the state, of all n */
-			uint16_t who; /* signers: 2f+1 or more; by identifier - 1: */
+			uint16_t who;		 /* signers: 2f+1 or more; by identifier - 1: */
 			const uint64_t *incarnation;
 			const uint8_t (*sig)[64];
 			const struct machine_numbers *numbers; /* of bundles, of all n relays */
-		} transferred; /* borrowed for the call */
+		} transferred;				       /* borrowed for the call */
 	} u;
 };
 
@@ -332,8 +332,9 @@ struct pbft_effect {
 		struct {
 			const struct pbft_view_change *says;
 			bool again;
-			const struct pbft_prepared *const *prepared; /* its certificates, likewise */
-			uint16_t who; /* signers of its checkpoint, as in `stable` */
+			const struct pbft_prepared *const
+				*prepared; /* its certificates, likewise */
+			uint16_t who;	   /* signers of its checkpoint, as in `stable` */
 			const uint64_t *incarnation;
 			const uint8_t (*sig)[64];
 		} view_change;
@@ -367,7 +368,8 @@ struct pbft_effect {
 			uint64_t have, offered;
 		} behind;
 		struct {
-			struct pbft_proposal p; /* of a CHECKPOINT seq, incarnation, replica, batch */
+			struct pbft_proposal
+				p; /* of a CHECKPOINT seq, incarnation, replica, batch */
 			const uint8_t *sig;
 		} shown;
 		struct {
@@ -417,10 +419,10 @@ struct pbft_restore_base {
 	uint64_t executed, time_ms; /* T(executed) */
 	uint8_t running[32];	    /* running(executed) */
 	uint8_t state[32];	    /* state digest at executed; read where that is a checkpoint */
-	bool lacks; /* the state at `executed`, which is `stable`, is not here: nothing is executed
-		       and nothing voted for until PBFT_EV_STATE brings one */
+	bool lacks;  /* the state at `executed`, which is `stable`, is not here: nothing is executed
+			and nothing voted for until PBFT_EV_STATE brings one */
 	bool silent; /* nothing is voted for at all */
-	uint64_t stable;	    /* last stable checkpoint, and the state digest there */
+	uint64_t stable; /* last stable checkpoint, and the state digest there */
 	uint8_t stable_state[32];
 	const uint64_t *incarnation; /* at executed, by identifier - 1; NULL: all 0 */
 	/* draft {#rejoin} */
@@ -476,9 +478,9 @@ struct pbft_info {
 	uint64_t rejoined; /* recovering: incarnation in which it will vote; 0: REJOIN is due */
 	uint64_t incarnation, votes_from; /* votes_from: recovering, rejoined: stable checkpoint */
 	uint8_t running[32];
-	uint32_t timeout_ms;	 /* now */
-	uint64_t view_changes;	 /* own VIEW-CHANGEs of this run */
-	uint64_t dropped[8]; /* messages without effect, by enum pbft_drop */
+	uint32_t timeout_ms;   /* now */
+	uint64_t view_changes; /* own VIEW-CHANGEs of this run */
+	uint64_t dropped[8];   /* messages without effect, by enum pbft_drop */
 };
 enum pbft_drop {
 	PBFT_DROP_VIEW,

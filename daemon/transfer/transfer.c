@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum { FREE, UNASKED, ASKED, UNSEEN, FETCHING }; /* steps of a section */
-enum { MISSING, COMING, HERE };		  /* chunks */
+enum { MISSING, COMING, HERE };			 /* chunks */
 
 static uint16_t bit(uint8_t id)
 {

@@ -76,8 +76,8 @@ struct transfer_asked { /* a question under way */
 
 struct transfer_section {
 	uint64_t index;
-	uint8_t step;  /* free, its hashes to be asked for, asked, to be looked for, fetching */
-	uint16_t n;    /* leaves */
+	uint8_t step; /* free, its hashes to be asked for, asked, to be looked for, fetching */
+	uint16_t n;   /* leaves */
 	uint8_t have[AP_SECTION_LEAVES]; /* missing, asked for, here */
 	uint8_t leaf[AP_SECTION_LEAVES][32];
 };

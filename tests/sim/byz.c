@@ -356,8 +356,8 @@ static bool lie_shares(struct rng *r, struct ap_message *m)
 	return true;
 }
 
-/* The wrong batch that was served, when it was the last one asked for, leads to this hash: asked for
- * the second time the lie is a whole one. */
+/* The wrong batch that was served, when it was the last one asked for, leads to this hash: asked
+ * for the second time the lie is a whole one. */
 static bool attest_lie(struct rng *r, ap_attest *m)
 {
 	const struct map_entry *e = map_find(&sim->byz->other, story_key(UINT64_MAX, m->seq));
@@ -367,7 +367,8 @@ static bool attest_lie(struct rng *r, ap_attest *m)
 	if (e == NULL)
 		rng_fill(r, running, 32);
 	else
-		ap_digest_running(ap_sha256, running, oracle_running(m->seq - 1), m->seq, e->digest);
+		ap_digest_running(ap_sha256, running, oracle_running(m->seq - 1), m->seq,
+				  e->digest);
 	memcpy(m->running.octets, running, 32);
 	return true;
 }

@@ -422,7 +422,9 @@ uint64_t journal_room(struct journal *j)
 {
 	const struct node *n = j->node;
 
-	return n->full_disk ? 0 : n->short_disk ? ((uint64_t)n->conf.journal_segment << 20) / 6 : UINT32_MAX;
+	return n->full_disk    ? 0
+	       : n->short_disk ? ((uint64_t)n->conf.journal_segment << 20) / 6
+			       : UINT32_MAX;
 }
 
 bool journal_is_short(struct journal *j)

@@ -20,8 +20,8 @@ struct disk {
 	struct record *records;
 	size_t first, n, size; /* those before `first` are trimmed */
 	size_t durable;
-	bool has_journal; /* its first segment was made */
-	uint64_t floor, highest; /* sequences: trimmed up to, of any record */
+	bool has_journal;	      /* its first segment was made */
+	uint64_t floor, highest;      /* sequences: trimmed up to, of any record */
 	uint32_t *newest[DISK_TYPES]; /* index + 1 of the newest durable record, by sequence */
 	size_t newest_size[DISK_TYPES];
 	struct {

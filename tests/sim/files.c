@@ -89,5 +89,6 @@ void files_mark(struct disk *d, const char *name, const char *text)
 int files_aside(const char *dir, const char *name, struct disk_error *why)
 {
 	(void)dir;
-	return disk_say(why, DISK_ESYSTEM, "the simulated disk has no damage to set %s aside", name);
+	return disk_say(why, DISK_ESYSTEM, "the simulated disk has no damage to set %s aside",
+			name);
 }

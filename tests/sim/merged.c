@@ -380,10 +380,11 @@ int merge_proof(struct merge *m, uint8_t *out, size_t cap)
 	return (int)s->proof_len;
 }
 
-bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t leaves[][32], size_t *n,
-		   uint8_t path[][32], size_t *n_path)
+bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t leaves[][32],
+		   size_t *n, uint8_t path[][32], size_t *n_path)
 {
-	return history_section(m->node->disk->store->history, size, section, leaves, n, path, n_path);
+	return history_section(m->node->disk->store->history, size, section, leaves, n, path,
+			       n_path);
 }
 
 bool merge_chunk(struct merge *m, uint64_t seq, uint64_t *time_ms, ap_bytes *outcomes)

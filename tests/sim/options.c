@@ -117,15 +117,14 @@ const char *options_check(const struct options *o)
 {
 	if (o->n > AP_REPLICAS_MAX || o->n < 4 || o->n % 3 != 1)
 		return "n is 4, 7, 10 or 13";
-	if ((o->faulty & ~(uint64_t)options_all(o)) != 0 ||
-	    count(o->faulty) > options_f(o))
+	if ((o->faulty & ~(uint64_t)options_all(o)) != 0 || count(o->faulty) > options_f(o))
 		return "faulty has at most f bits, of members";
 	if ((o->forgets & ~(uint64_t)options_all(o)) != 0 || (o->forgets & o->faulty) != 0 ||
 	    count(o->faulty | o->forgets) > options_f(o))
 		return "forgets has bits of members that do not lie, with them at most f";
-	if (o->core != 0 && (count(o->core) < 2 * options_f(o) + 1 ||
-			     (o->core & ~(uint64_t)options_all(o)) != 0 ||
-			     (o->core & o->faulty) != 0))
+	if (o->core != 0 &&
+	    (count(o->core) < 2 * options_f(o) + 1 || (o->core & ~(uint64_t)options_all(o)) != 0 ||
+	     (o->core & o->faulty) != 0))
 		return "core has 2f+1 bits, of members that do not lie";
 	if ((o->askew & (o->core | o->faulty)) != 0 || (o->askew != 0 && o->core == 0))
 		return "askew are others than those of the core, and do not lie";
@@ -151,7 +150,8 @@ static uint64_t pick(struct rng *r, const uint64_t *values, size_t n)
 	return values[rng_below(r, n)];
 }
 #define PICK(r, ...)                                                                               \
-	pick(r, (const uint64_t[]){__VA_ARGS__}, sizeof((uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+	pick(r, (const uint64_t[]){__VA_ARGS__},                                                   \
+	     sizeof((uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
 static void draw_sizes(struct options *o, struct rng *r)
 {

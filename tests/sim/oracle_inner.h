@@ -13,13 +13,13 @@ struct truth { /* of a sequence: as executed first by a correct replica */
 	uint64_t view;		  /* it was committed in, or below it */
 	uint16_t leaves;
 	bool has_state;
-	bool can_sign;	  /* a set of correct members, in time, is to sign it */
+	bool can_sign;		    /* a set of correct members, in time, is to sign it */
 	uint64_t first_us, late_us; /* executed by the first correct one; by all of the core */
 	uint16_t core;		    /* those of it that have: bit of identifier - 1 */
-	uint8_t attempts; /* made before only signers were at fault; 0: not known yet */
+	uint8_t attempts;	    /* made before only signers were at fault; 0: not known yet */
 };
 
-struct seen { /* of a node */
+struct seen {		   /* of a node */
 	uint64_t executed; /* by the machine of this run */
 	uint64_t stable, view;
 };
@@ -62,7 +62,8 @@ struct oracle {
 };
 
 struct oracle *oracle(void);
-unsigned oracle_count(uint16_t who); /* bits: the oracle does not count with the code that it looks at */
+unsigned
+oracle_count(uint16_t who); /* bits: the oracle does not count with the code that it looks at */
 struct map_key oracle_map_key(uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 struct truth *oracle_truth(uint64_t seq);
 
@@ -74,7 +75,8 @@ void oracle_view_frame(struct node *n, const struct blob *b);
 void oracle_view_vote(const struct node *n, uint64_t view);
 /* S17: may it vote at all? */
 void oracle_may_vote(const struct node *n);
-void oracle_view_step(const struct node *n, const struct pbft_event *ev, const struct pbft_effect *e);
+void oracle_view_step(const struct node *n, const struct pbft_event *ev,
+		      const struct pbft_effect *e);
 /* oracle_log.c: S1, S6, S7, S9, S18 */
 void oracle_applied(struct node *n, const struct machine *m, const struct machine_batch *batch,
 		    const struct machine_result *result, bool was_live);

@@ -1,4 +1,5 @@
-/* L1, L2, L4: what has to be reached once the core is healed; and that everybody is the same then. */
+/* L1, L2, L4: what has to be reached once the core is healed; and that everybody is the same then.
+ */
 #include "config.h"
 
 #include <string.h>
@@ -56,7 +57,8 @@ const char *oracle_missing(void)
 
 		if (node_in_core(n))
 			missing = node_missing(n);
-		else if (node_is_healed(n) && (!n->alive || n->run->pbft->executed < oracle()->n_log))
+		else if (node_is_healed(n) &&
+			 (!n->alive || n->run->pbft->executed < oracle()->n_log))
 			missing = "L4: a replica with a wrong clock does not follow";
 	}
 	return missing;

@@ -133,8 +133,9 @@ static void check_bundle(const struct machine_bundle *b, bool executed)
 
 /* ---- the log ---- */
 
-static void note_first(const struct node *n, const struct machine *m, const struct machine_batch *batch,
-		       const struct machine_result *r, struct truth *t)
+static void note_first(const struct node *n, const struct machine *m,
+		       const struct machine_batch *batch, const struct machine_result *r,
+		       struct truth *t)
 {
 	struct oracle *o = oracle();
 	const struct machine_key *key = machine_key(m);
@@ -186,11 +187,11 @@ void oracle_transferred(struct node *n, const struct pbft_event *ev)
 	if (n->faulty)
 		return;
 	trace_mile("%llu transferred to %u", (ull)seq, n->id);
-	if (seq > oracle()->n_log ||
-	    memcmp(t->running, ev->u.transferred.running, 32) != 0 ||
+	if (seq > oracle()->n_log || memcmp(t->running, ev->u.transferred.running, 32) != 0 ||
 	    t->time_ms != ev->u.transferred.time_ms ||
 	    (t->has_state && memcmp(t->state, ev->u.transferred.state, 32) != 0))
-		sim_fail("S6: replica %u takes over a state of %llu that nobody had", n->id, (ull)seq);
+		sim_fail("S6: replica %u takes over a state of %llu that nobody had", n->id,
+			 (ull)seq);
 	oracle()->seen[n->index].executed = seq;
 }
 

@@ -69,6 +69,8 @@ static bool can_sign(const struct machine_set *set)
 
 		if (!node_in_core(n) || !n->alive || n->run == NULL || n->run->boot != set->boot[i])
 			return false;
+		if (n->run->recover.is && !n->run->recover.numbered)
+			return false; /* the number is one of a life that it has forgotten */
 	}
 	return true;
 }

@@ -110,7 +110,8 @@ static void check_computed(const struct node *n, const struct pbft_new_view *nv,
 		if (changes[i]->incarnation < oracle()->incarnation[changes[i]->replica] &&
 		    oracle()->incarnation[changes[i]->replica] <= nv->first && n->run != NULL &&
 		    n->run->pbft->executed >= nv->first)
-			sim_fail("S17: replica %u takes a NEW-VIEW %llu with an old VIEW-CHANGE of %u",
+			sim_fail("S17: replica %u takes a NEW-VIEW %llu with an old VIEW-CHANGE of "
+				 "%u",
 				 n->id, (ull)nv->view, changes[i]->replica);
 		if (changes[i]->view != nv->view)
 			sim_fail("S5: replica %u takes a NEW-VIEW %llu of VIEW-CHANGEs %llu", n->id,

@@ -108,10 +108,12 @@ void oracle_frame(struct node *n, uint16_t to, const struct blob *b)
 			break;
 		oracle_may_vote(n);
 		/* a merged state is as good as the record of a vote for it */
-		if (u64_at(at) > disk_merged_seq(n) && !disk_has(n, RECORD_CHECKPOINT, u64_at(at), fits_state,
-						(void *)(uintptr_t)(at + 17)))
-			sim_fail("S3: replica %u signs checkpoint %llu before its record is on disk",
-				 n->id, (ull)u64_at(at));
+		if (u64_at(at) > disk_merged_seq(n) &&
+		    !disk_has(n, RECORD_CHECKPOINT, u64_at(at), fits_state,
+			      (void *)(uintptr_t)(at + 17)))
+			sim_fail(
+				"S3: replica %u signs checkpoint %llu before its record is on disk",
+				n->id, (ull)u64_at(at));
 		check_vote(n, CHECKPOINT_PHASE, 0, u64_at(at), at + 17);
 		break;
 	case AP_MESSAGE_view_change:
@@ -135,8 +137,8 @@ static void check_counted(const struct node *n, const struct pbft *p, uint64_t s
 	if (slot->prepares[self].is_there &&
 	    !is_durable(n, RECORD_PROPOSAL, slot->prepares[self].view, seq,
 			slot->prepares[self].batch))
-		sim_fail("S3: replica %u counts its own PREPARE of %llu before it is on disk", n->id,
-			 (ull)seq);
+		sim_fail("S3: replica %u counts its own PREPARE of %llu before it is on disk",
+			 n->id, (ull)seq);
 	if (slot->commits[self].is_there &&
 	    !is_durable(n, RECORD_PREPARED, slot->commits[self].view, seq,
 			slot->commits[self].batch))
@@ -170,8 +172,9 @@ static void check_certificate(const struct node *n, const struct pbft_slot_view 
 			continue;
 		p.incarnation = s->cert->incarnation[id - 1];
 		if (!is_signed(id, "agree1-prepare", &p, s->cert->sig[id - 1]))
-			sim_fail("S4: replica %u has a certificate of %llu with a bad PREPARE of %u",
-				 n->id, (ull)s->seq, id);
+			sim_fail(
+				"S4: replica %u has a certificate of %llu with a bad PREPARE of %u",
+				n->id, (ull)s->seq, id);
 	}
 }
 
@@ -182,9 +185,10 @@ static void check_prepared(const struct node *n, const struct pbft_slot_view *s)
 	struct map_entry *e;
 	bool made;
 
-	if (s->cert == NULL || oracle_count(s->cert->who & (uint16_t)~(1u << (s->primary - 1))) <
+	if (s->cert == NULL || oracle_count(s->cert->who & (uint16_t) ~(1u << (s->primary - 1))) <
 				       2 * options_f(&sim->o))
-		sim_fail("S4: replica %u has a certificate of too few for %llu", n->id, (ull)s->seq);
+		sim_fail("S4: replica %u has a certificate of too few for %llu", n->id,
+			 (ull)s->seq);
 	check_certificate(n, s);
 	e = map_put(&oracle()->prepared, oracle_map_key(s->view, s->seq, 0, 0), &made);
 	if (!made && memcmp(e->digest, s->batch->digest, 32) != 0)
@@ -218,8 +222,8 @@ static void check_stable_vote(const struct node *n, const struct pbft_effect *e)
 	if ((e->u.stable.who >> (n->id - 1) & 1) != 0 && disk_merged_seq(n) < e->u.stable.seq &&
 	    !disk_has(n, RECORD_CHECKPOINT, e->u.stable.seq, fits_state,
 		      (void *)(uintptr_t)e->u.stable.state))
-		sim_fail("S3: replica %u counts its own CHECKPOINT %llu before it is on disk", n->id,
-			 (ull)e->u.stable.seq);
+		sim_fail("S3: replica %u counts its own CHECKPOINT %llu before it is on disk",
+			 n->id, (ull)e->u.stable.seq);
 }
 
 static void check_effects(const struct node *n, const struct pbft *p, const struct pbft_event *ev,
@@ -243,8 +247,7 @@ static void check_effects(const struct node *n, const struct pbft *p, const stru
 			check_stable_vote(n, e);
 			break;
 		case PBFT_KEEP_VIEW_CHANGE:
-			if (ev->u.view_change->incarnation <
-			    p->incarnations[e->u.kept.replica - 1])
+			if (ev->u.view_change->incarnation < p->incarnations[e->u.kept.replica - 1])
 				sim_fail("S17: replica %u keeps an old VIEW-CHANGE of %u", n->id,
 					 e->u.kept.replica);
 			break;
@@ -275,8 +278,8 @@ static void check_state(const struct node *n, uint64_t seq, const uint8_t state[
 static void note_bundle(const struct node *n, const struct pbft_bundle *b)
 {
 	bool made;
-	struct map_entry *e = map_put(&oracle()->bundles,
-				      oracle_map_key(n->id, b->start, b->counter, 0), &made);
+	struct map_entry *e =
+		map_put(&oracle()->bundles, oracle_map_key(n->id, b->start, b->counter, 0), &made);
 
 	if (!made && memcmp(e->digest, b->digest, 32) != 0)
 		sim_fail("S18: replica %u signs two bundles under number %llu.%llu", n->id,
@@ -299,7 +302,8 @@ void oracle_step(struct node *n, const struct pbft *p, const struct pbft_event *
 		sim_fail("S15: replica %u goes back: stable %llu to %llu, view %llu to %llu", n->id,
 			 (ull)seen->stable, (ull)p->stable, (ull)seen->view, (ull)p->view);
 	if (p->conf.timeout_max_ms > 0 && p->timeout_ms > p->conf.timeout_max_ms)
-		sim_fail("L6: replica %u waits %llu ms for a new primary", n->id, (ull)p->timeout_ms);
+		sim_fail("L6: replica %u waits %llu ms for a new primary", n->id,
+			 (ull)p->timeout_ms);
 	seen->stable = p->stable;
 	seen->view = p->view;
 	check_effects(n, p, ev, u);

@@ -205,8 +205,8 @@ static void partitions(struct drawing *d)
 /* FoundationDB's swizzle: links of some stop one by one, and come back in another order. */
 static void swizzle(struct drawing *d)
 {
-	uint16_t who = rng_subset(&d->rng, options_all(d->o),
-				  (unsigned)rng_between(&d->rng, 1, d->o->n));
+	uint16_t who =
+		rng_subset(&d->rng, options_all(d->o), (unsigned)rng_between(&d->rng, 1, d->o->n));
 	uint64_t at = some_time(d), span = 1 + d->end / 6;
 
 	for (int64_t a = 1; a <= (int64_t)d->o->n; a++) {
@@ -325,8 +325,9 @@ static void wipes(struct drawing *d)
 
 void plan_draw(struct plan *p, const struct options *o)
 {
-	static void (*const faults[])(struct drawing *) = {
-		crashes, power_cuts, links, mutes, partitions, swizzle, clogs, pauses, clocks, disks};
+	static void (*const faults[])(struct drawing *) = {crashes,    power_cuts, links, mutes,
+							   partitions, swizzle,	   clogs, pauses,
+							   clocks,     disks};
 	static const unsigned odds[] = {500, 150, 250, 200, 250, 120, 200, 150, 150, 200};
 	struct drawing d = {.p = p, .o = o, .end = (uint32_t)o->heal_ms};
 	bool calm;

@@ -13,24 +13,24 @@
 
 /* ACTION(kind, word, names of its numbers...) */
 #define PLAN_ACTIONS(ACTION)                                                                       \
-	ACTION(CRASH, "crash", "r", "cut") /* cut 0: the process dies; 1: the machine's power */ \
-	ACTION(DIE, "die", "r", "after")   /* as crash, after so many more writes and sends */   \
-	ACTION(LOSE, "lose", "r", "what") /* down, and its disk loses: enum plan_loss */         \
-	ACTION(STOP, "stop", "r")	     /* in good order */                                   \
-	ACTION(START, "start", "r")                                                              \
-	ACTION(CUT_ALL, "cut-all", NULL)                                                         \
-	ACTION(START_ALL, "start-all", NULL)                                                     \
-	ACTION(LINK, "link", "a", "b", "up")                                                     \
-	ACTION(MUTE, "mute", "from", "to", "on") /* frames vanish, the link stays up */          \
-	ACTION(CLOG, "clog", "from", "to", "ms") /* frames wait */                               \
-	ACTION(PAUSE, "pause", "r", "ms")                                                        \
-	ACTION(CLOCK, "clock", "r", "ms")	 /* the wall clock steps */                        \
-	ACTION(SLOW, "slow-disk", "r", "ms")	 /* each sync takes so much longer */              \
-	ACTION(FAIL, "fail-disk", "r")	 /* the next sync fails */                         \
-	ACTION(FULL, "full-disk", "r", "on")	 /* the journal has room: 0; none: 1; little: 2 */  \
-	ACTION(WIPE, "wipe-store", "r")	 /* what is merged is gone, the journal is not */  \
-	ACTION(ASK, "ask", "c", "i", "verb", "value", "r") /* verb 0: read */                    \
-	ACTION(LIAR, "liar", "c", "r", "what") /* a client's nonsense */
+	ACTION(CRASH, "crash", "r", "cut") /* cut 0: the process dies; 1: the machine's power */   \
+	ACTION(DIE, "die", "r", "after")   /* as crash, after so many more writes and sends */     \
+	ACTION(LOSE, "lose", "r", "what")  /* down, and its disk loses: enum plan_loss */          \
+	ACTION(STOP, "stop", "r")	   /* in good order */                                     \
+	ACTION(START, "start", "r")                                                                \
+	ACTION(CUT_ALL, "cut-all", NULL)                                                           \
+	ACTION(START_ALL, "start-all", NULL)                                                       \
+	ACTION(LINK, "link", "a", "b", "up")                                                       \
+	ACTION(MUTE, "mute", "from", "to", "on") /* frames vanish, the link stays up */            \
+	ACTION(CLOG, "clog", "from", "to", "ms") /* frames wait */                                 \
+	ACTION(PAUSE, "pause", "r", "ms")                                                          \
+	ACTION(CLOCK, "clock", "r", "ms")    /* the wall clock steps */                            \
+	ACTION(SLOW, "slow-disk", "r", "ms") /* each sync takes so much longer */                  \
+	ACTION(FAIL, "fail-disk", "r")	     /* the next sync fails */                             \
+	ACTION(FULL, "full-disk", "r", "on") /* the journal has room: 0; none: 1; little: 2 */     \
+	ACTION(WIPE, "wipe-store", "r")	     /* what is merged is gone, the journal is not */      \
+	ACTION(ASK, "ask", "c", "i", "verb", "value", "r") /* verb 0: read */                      \
+	ACTION(LIAR, "liar", "c", "r", "what")		   /* a client's nonsense */
 
 enum plan_kind {
 #define ACTION(kind, word, ...) PLAN_##kind,
@@ -40,9 +40,9 @@ enum plan_kind {
 };
 
 enum plan_loss {
-	PLAN_LOSES_ALL,	    /* but what the operator keeps: identity, key share */
+	PLAN_LOSES_ALL, /* but what the operator keeps: identity, key share */
 	PLAN_LOSES_JOURNAL,
-	PLAN_GETS_OLDER,    /* an older copy of the journal, marked as `agreectl restored` does */
+	PLAN_GETS_OLDER, /* an older copy of the journal, marked as `agreectl restored` does */
 	PLAN_LOSSES,
 };
 

@@ -54,11 +54,12 @@ static void action_add(size_t index)
 {
 	uint64_t base = sim->o.form_faults != 0 ? 0 : sim->formed_us;
 
-	agenda_add(&sim->agenda,
-		   (struct happening){.at_us = base + 1000 * (uint64_t)sim->plan->actions[index].at_ms,
-				      .kind = EV_ACTION,
-				      .order = 0,
-				      .life = (uint32_t)index});
+	agenda_add(
+		&sim->agenda,
+		(struct happening){.at_us = base + 1000 * (uint64_t)sim->plan->actions[index].at_ms,
+				   .kind = EV_ACTION,
+				   .order = 0,
+				   .life = (uint32_t)index});
 }
 
 static void plan_begin(void)
@@ -193,13 +194,15 @@ static void heal(void)
 		disk_heal(n);
 		n->clock_ms = n->clock_base_ms;
 		if (!node_in_core(n)) { /* behind or ahead by more than anybody allows */
-			n->clock_ms += rng_chance(&n->rng, 500) ? 3000 * (int64_t)sim->o.clock_bound_s
-								: -3000 * (int64_t)sim->o.clock_bound_s;
+			n->clock_ms += rng_chance(&n->rng, 500)
+					       ? 3000 * (int64_t)sim->o.clock_bound_s
+					       : -3000 * (int64_t)sim->o.clock_bound_s;
 			node_stop(n);
 			node_start(n);
 			continue;
 		}
-		/* a process that began under a wrong clock does not believe it when it is set right */
+		/* a process that began under a wrong clock does not believe it when it is set right
+		 */
 		if (n->clock_start_ms != n->clock_base_ms)
 			node_stop(n);
 		node_start(n);
@@ -218,8 +221,8 @@ static void on_check(void)
 {
 	const char *missing;
 
-	agenda_add(&sim->agenda, (struct happening){.at_us = sim->now_us + 1000 * CHECK_MS,
-						    .kind = EV_CHECK});
+	agenda_add(&sim->agenda,
+		   (struct happening){.at_us = sim->now_us + 1000 * CHECK_MS, .kind = EV_CHECK});
 	if (sim->phase == SIM_FORM) {
 		if (sim->o.form_faults != 0 || oracle_formed()) {
 			sim->phase = SIM_FAULTS;

@@ -128,7 +128,7 @@ struct node {
 struct path { /* from one node to another */
 	struct rng rng;
 	bool down, muted, known; /* known: the receiver has been told that it is up */
-	uint32_t era;		 /* of the connection: what was on the way in an earlier one is lost */
+	uint32_t era; /* of the connection: what was on the way in an earlier one is lost */
 	uint64_t last_us, clog_us;
 };
 
@@ -172,7 +172,7 @@ struct verdict {
 	uint64_t steps, frames, sim_us, batches, answers;
 };
 
-struct sim_show { /* what is printed of a run */
+struct sim_show {     /* what is printed of a run */
 	FILE *trace;  /* each step; NULL: none */
 	FILE *last;   /* the last steps of one that fails; NULL: none */
 	FILE *script; /* milestones, for scenarios; NULL: none */
@@ -233,7 +233,7 @@ void disk_crash(struct node *n, bool power);
 void disk_synced(struct node *n, bool look);
 void disk_merged(struct node *n);
 void disk_fail_next(struct node *n);
-void disk_wipe(struct node *n); /* what is merged */
+void disk_wipe(struct node *n);		       /* what is merged */
 void disk_lose(struct node *n, unsigned what); /* enum plan_loss */
 void disk_heal(struct node *n);
 /* Is there a durable record of this type and sequence for which `fits` holds? */

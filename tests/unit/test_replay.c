@@ -342,7 +342,8 @@ static void records_that_do_not_decode_are_set_aside_newer_ones_refused(void **s
 		book_open(c);
 		book_add(rows[row].type, 9, "no record", 9);
 		book_close();
-		(strcmp(rows[row].part, "unknown type") == 0 ? refused : recovers)(c, rows[row].part);
+		(strcmp(rows[row].part, "unknown type") == 0 ? refused : recovers)(c,
+										   rows[row].part);
 		tempdir_remove(dir);
 		snprintf(command, sizeof(command), "cp -r '%s' '%s'", saved, dir);
 		assert_int_equal(system(command), 0);

@@ -693,8 +693,7 @@ static void a_buffer_too_small_gives_nothing(void **state)
 static void all_pending(struct machine_state *s, uint64_t last)
 {
 	for (uint64_t i = 0; i < MACHINE_PENDING_MAX; i++) {
-		struct machine_pending *it =
-			&s->pendings.at[(last - i) % MACHINE_PENDING_MAX];
+		struct machine_pending *it = &s->pendings.at[(last - i) % MACHINE_PENDING_MAX];
 
 		it->seq = it->statement.seq = last - i;
 		it->statement.epoch = s->key.epoch;

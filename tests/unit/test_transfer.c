@@ -34,8 +34,12 @@ static uint64_t time_of(uint64_t seq)
 static struct world *world_new(uint64_t size)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct transfer_conf conf = {.n = N, .self = 4, .bits = BITS, .late_ms = LATE,
-				     .horizon_ms = HORIZON, .sha256 = ap_sha256};
+	struct transfer_conf conf = {.n = N,
+				     .self = 4,
+				     .bits = BITS,
+				     .late_ms = LATE,
+				     .horizon_ms = HORIZON,
+				     .sha256 = ap_sha256};
 
 	assert_non_null(w);
 	w->size = size;
@@ -313,10 +317,10 @@ static void section_with_one_bit_changed_is_refused(void **state)
 		unsigned height = path_of(w, section, path);
 
 		memcpy(leaves, w->leaf[section << BITS], sizeof(leaves));
-		assert_true(transfer_section_check(ap_sha256, BITS, &w->frontier, section, leaves[0],
-						   1 << BITS, path[0], height));
-		assert_false(transfer_section_check(ap_sha256, BITS, &w->frontier, section, leaves[0],
-						    1 << BITS, path[0], height + 1));
+		assert_true(transfer_section_check(ap_sha256, BITS, &w->frontier, section,
+						   leaves[0], 1 << BITS, path[0], height));
+		assert_false(transfer_section_check(ap_sha256, BITS, &w->frontier, section,
+						    leaves[0], 1 << BITS, path[0], height + 1));
 		assert_false(transfer_section_check(ap_sha256, BITS, &w->frontier, section + 7,
 						    leaves[0], 1 << BITS, path[0], height));
 		for (size_t i = 0; i < sizeof(leaves); i++) {
