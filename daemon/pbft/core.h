@@ -116,9 +116,9 @@ struct pbft {
 	uint64_t incarnations[AP_REPLICAS_MAX];
 	uint64_t fill_to; /* null batches fill the log up to here */
 	bool empty, recovering;
-	/* whose first STATUS of this run came, was one of genesis, and who has heard ours; all
-	 * others where the history is not empty */
-	uint16_t said, genesis, heard_by;
+	/* whose first STATUS of this run came, was one of genesis (all others where the history is
+	 * not empty), who has heard ours, and who was past genesis in any STATUS */
+	uint16_t said, genesis, heard_by, past;
 	uint64_t rejoined;
 
 	/* view changes: the highest VIEW-CHANGE of each member, the own one of `view` among them */

@@ -74,6 +74,7 @@ void pbft_recover(struct pbft *p, enum pbft_forgot why)
 {
 	p->recovering = true;
 	p->empty = false;
+	p->genesis = pbft_quorum_others(p->conf.n, p->conf.self);
 	p->rejoined = 0;
 	own_change_away(p);
 	pbft_watch_clear(p);
@@ -102,15 +103,16 @@ void pbft_rejoin_status(struct pbft *p, const struct pbft_event *ev)
 		return;
 	if ((ev->u.status.heard & pbft_bit(p, p->conf.self)) != 0)
 		p->heard_by |= bit;
+	if (ev->u.status.executed > 0 || ev->u.status.stable > 0)
+		p->past |= bit;
 	if ((p->said & bit) == 0) {
 		p->said |= bit;
-		if (ev->u.status.executed == 0 && ev->u.status.stable == 0)
-			p->genesis |= bit;
+		p->genesis |= (uint16_t)(bit & ~p->past);
 		pbft_send_status(p, bit); /* heard */
 	}
 	if (p->genesis == others && p->heard_by == others)
 		complete(p);
-	else if (pbft_quorum_weak(p->conf.n, (uint16_t)(p->said & ~p->genesis)))
+	else if ((p->said & ~p->genesis) != 0 && pbft_quorum_weak(p->conf.n, p->past))
 		pbft_recover(p, PBFT_FORGOT_EMPTY);
 }
 

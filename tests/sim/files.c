@@ -85,10 +85,17 @@ void files_mark(struct disk *d, const char *name, const char *text)
 	memcpy(d->files[i].octets, text, d->files[i].len);
 }
 
-/* Nothing is damaged here without being lost. */
+/* Nothing is damaged here without being lost: an older journal may lead to no state once the store
+ * is lost too. */
 int files_aside(const char *dir, const char *name, struct disk_error *why)
 {
+	struct node *n = sim->current;
+
 	(void)dir;
+	if ((sim->o.forgets >> (n->id - 1) & 1) != 0 && strcmp(name, "journal") == 0) {
+		disk_lose(n, PLAN_LOSES_JOURNAL);
+		return 0;
+	}
 	return disk_say(why, DISK_ESYSTEM, "the simulated disk has no damage to set %s aside",
 			name);
 }

@@ -342,6 +342,30 @@ static void an_empty_history_among_others_that_are_not_is_none(void **state)
 	assert_int_equal(rig_last(&r, PBFT_RECOVERING)->u.recovering.why, PBFT_FORGOT_EMPTY);
 }
 
+/* One had executed when this one started, the others did so later: genesis is over either way. */
+static void an_empty_history_among_others_that_leave_genesis_is_none(void **state)
+{
+	(void)state;
+	rig_status(&r, 1, 0, 0);
+	rig_status(&r, 2, 1, 0);
+	rig_status(&r, 4, 0, 0);
+	rig_written(&r);
+	assert_false(is_recovering()); /* one may lie */
+	rig_status(&r, 1, 3, 0);
+	assert_true(is_recovering());
+}
+
+/* It needs nobody's genesis any more; who is in genesis waits for its word. */
+static void who_recovers_has_heard_all_others(void **state)
+{
+	(void)state;
+	rig_status(&r, 2, 5, 4);
+	rig_status(&r, 4, 5, 4);
+	assert_true(is_recovering());
+	rig_timer(&r, 20 * TIMEOUT);
+	assert_int_equal(rig_last(&r, PBFT_SEND_STATUS)->u.status.heard, 0xb);
+}
+
 static void a_silent_member_keeps_an_empty_history_in_doubt(void **state)
 {
 	struct pbft_batch b = rig_batch(&r, 1);
@@ -678,6 +702,8 @@ int main(void)
 		IN(NULL, restored_outside_of_a_view_it_waits_for_something_to_happen),
 		IN(empty, an_empty_history_is_whole_when_all_others_are_in_genesis),
 		IN(empty, an_empty_history_among_others_that_are_not_is_none),
+		IN(empty, an_empty_history_among_others_that_leave_genesis_is_none),
+		IN(empty, who_recovers_has_heard_all_others),
 		IN(empty, a_silent_member_keeps_an_empty_history_in_doubt),
 		IN(healthy, shown_its_own_vote_it_goes_on),
 		IN(healthy, shown_a_vote_that_it_does_not_know_it_recovers),
