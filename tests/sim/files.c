@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/sim/disk.h"
+#include "tests/sim/oracle.h"
 #include "tests/sim/wrap.h"
 
 int __wrap_disk_make_dir(const char *path, struct disk_error *why)
@@ -94,6 +95,8 @@ int files_aside(const char *dir, const char *name, struct disk_error *why)
 	(void)dir;
 	if ((sim->o.forgets >> (n->id - 1) & 1) != 0 && strcmp(name, "journal") == 0) {
 		disk_lose(n, PLAN_LOSES_JOURNAL);
+		oracle_forgets(n);
+		oracle_started(n); /* it begins anew, from what the store has */
 		return 0;
 	}
 	return disk_say(why, DISK_ESYSTEM, "the simulated disk has no damage to set %s aside",
