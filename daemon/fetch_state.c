@@ -12,8 +12,9 @@
 #include "libproto/crypto.h"
 
 enum {
-	LATE_MS = 2000,	 /* draft {#transfer}: "who is silent for two seconds" */
-	LAG = 4096,	 /* batches behind: a transfer is faster than their execution */
+	LATE_MS = 2000, /* draft {#transfer}: "who is silent for two seconds" */
+	LAG = 4096,	/* batches behind: a transfer is faster than their execution */
+	STRANDED_MS = 1000,
 	WRITES_MAX = 16, /* runs of chunks that wait for the store */
 	RETRY_MS = 200,	 /* between looks at whether one is needed */
 };
@@ -22,6 +23,7 @@ struct fetch_state {
 	struct transfer t;
 	bool behind;
 	uint64_t look_ms;
+	uint64_t stranded_ms; /* since when; 0: it is not */
 	/* the target, while there is one */
 	uint8_t *fixed;
 	size_t fixed_len;
@@ -80,13 +82,27 @@ void fetch_state_show(const struct run *r, struct ap_text *out)
 
 /* ---- is one needed? ---- */
 
-static bool is_needed(struct run *r, const struct pbft_info *core)
+/* draft {#transfer}: "whose `first` is above what it and f others have executed": the view has
+ * nothing below it, and there may be nobody left to attest. */
+static bool is_stranded(struct fetch_state *f, const struct pbft_info *core, uint64_t now)
+{
+	if (core->proven <= core->executed || core->proven <= core->others_executed) {
+		f->stranded_ms = 0;
+		return false;
+	}
+	if (f->stranded_ms == 0)
+		f->stranded_ms = now;
+	return now - f->stranded_ms >= STRANDED_MS;
+}
+
+static bool is_needed(struct run *r, const struct pbft_info *core, uint64_t now)
 {
 	struct fetch_state *f = r->fetch_state;
+	bool stranded = is_stranded(f, core, now);
 
 	if (core->empty)
 		return false; /* whether anything is missing shows soon */
-	if (core->lacks || core->diverged)
+	if (core->lacks || core->diverged || stranded)
 		return true;
 	return core->others_stable > core->executed &&
 	       (f->behind || core->others_executed > core->executed + LAG);
@@ -124,7 +140,7 @@ static void look(struct run *r, uint64_t now)
 	}
 	if (f->t.phase != TRANSFER_IDLE || index_absorbing(r->index) > 0)
 		return;
-	if (!is_needed(r, &core)) {
+	if (!is_needed(r, &core, now)) {
 		f->behind = false;
 		return;
 	}

@@ -251,9 +251,11 @@ void pbft_view_again(struct pbft *); /* its record once more, behind a stable ch
 
 /* ---- rejoin.c: draft {#rejoin} ---- */
 
-/* Gives no vote, and sends none again: recovering, not sure whether it has to, without the state
- * that its votes lead to, or in quarantine. */
+/* Gives no vote: recovering, not sure whether it has to, without the state that its votes lead to,
+ * or in quarantine. */
 bool pbft_is_mute(const struct pbft *);
+/* Sends none again: who only lacks the state stands by the votes that it has given. */
+bool pbft_is_hushed(const struct pbft *);
 /* How long incarnations of all members let null batches fill an idle network. */
 bool pbft_is_filling(const struct pbft *);
 void pbft_recover(struct pbft *, enum pbft_forgot why);

@@ -162,7 +162,7 @@ void pbft_checkpoint_durable(struct pbft *p)
 		}
 		c->token = 0;
 		c->own_durable = true;
-		if (!pbft_is_mute(p) || BUG(50))
+		if (!pbft_is_hushed(p) || BUG(50))
 			pbft_send_checkpoint(p, c, PBFT_EVERYONE);
 		check(p, c);
 	}
@@ -217,7 +217,7 @@ static bool send_stable(struct pbft *p, uint16_t to)
 	struct pbft_checkpoint vote = {.seq = p->stable};
 	size_t self = p->conf.self - 1u;
 
-	if (pbft_is_mute(p))
+	if (pbft_is_hushed(p))
 		return false;
 	if (p->stable_token > p->durable)
 		return false; /* the others' votes were enough, the own one is not on disk yet */
@@ -233,7 +233,7 @@ bool pbft_checkpoint_help(struct pbft *p, uint8_t id, uint64_t stable)
 	const struct pbft_checkpoint *newest = NULL;
 	bool sent = false;
 
-	if (pbft_is_mute(p) && !BUG(50))
+	if (pbft_is_hushed(p) && !BUG(50))
 		return false;
 	for (uint32_t i = 0; i < p->n_checkpoints; i++) {
 		const struct pbft_checkpoint *c = &p->checkpoints[i];

@@ -339,6 +339,7 @@ void pbft_info(const struct pbft *p, struct pbft_info *info)
 	info->silent = p->silent;
 	info->others_executed = pbft_others_executed(p);
 	info->others_stable = pbft_others_stable(p);
+	info->proven = p->view_active ? p->nv.first : 0;
 	info_rejoin(p, info);
 	info->timeout_ms = p->timeout_ms;
 	info->view_changes = p->view_changes;

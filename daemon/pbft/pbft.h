@@ -472,6 +472,7 @@ struct pbft_info {
 	bool is_short; /* f+1 disks are nearly full: requests wait */
 	bool lacks, silent;
 	uint64_t others_executed, others_stable; /* f+1 others say so much, or more */
+	uint64_t proven; /* stable, as the NEW-VIEW of the active view proves; 0: nothing */
 	bool empty;	   /* does not know yet whether it has forgotten anything */
 	bool recovering;   /* votes in nothing */
 	bool caught_up;	   /* as far as f+1 others say that they are, with a quorum in reach */

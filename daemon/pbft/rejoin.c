@@ -16,7 +16,12 @@
 
 bool pbft_is_mute(const struct pbft *p)
 {
-	return p->recovering || p->empty || p->lacks || p->silent;
+	return p->lacks || pbft_is_hushed(p);
+}
+
+bool pbft_is_hushed(const struct pbft *p)
+{
+	return p->recovering || p->empty || p->silent;
 }
 
 bool pbft_is_filling(const struct pbft *p)

@@ -131,12 +131,12 @@ void pbft_view_disk(struct pbft *p)
 	if (p->change_token != 0 && p->change_token <= p->durable) {
 		p->change_token = 0;
 		p->change_durable = true;
-		if (!p->view_active && !pbft_is_mute(p))
+		if (!p->view_active && !pbft_is_hushed(p))
 			send_again(p);
 	}
 	if (p->nv_token != 0 && p->nv_token <= p->durable) {
 		p->nv_token = 0;
-		if (!pbft_is_mute(p))
+		if (!pbft_is_hushed(p))
 			pbft_emit(p, PBFT_SEND_NEW_VIEW)->to = PBFT_EVERYONE;
 	}
 }
@@ -149,7 +149,7 @@ void pbft_view_help(struct pbft *p, uint8_t id, uint64_t view)
 	if (view >= p->view || p->now < peer->view_help_ms)
 		return;
 	if (p->view_active && p->nv_token == 0 &&
-	    (!pbft_is_mute(p) || p->nv.replica != p->conf.self))
+	    (!pbft_is_hushed(p) || p->nv.replica != p->conf.self))
 		pbft_emit(p, PBFT_SEND_NEW_VIEW)->to = pbft_bit(p, id);
 	else if (!p->view_active && p->change_durable)
 		send_change(p, p->conf.self, pbft_bit(p, id));
@@ -256,7 +256,7 @@ void pbft_view_timer(struct pbft *p)
 		p->view_timer_ms = UINT64_MAX;
 		pbft_view_change(p, p->view + 1);
 	} else if (!p->view_active && p->change_durable && p->now >= p->change_resend_ms) {
-		if (pbft_is_mute(p))
+		if (pbft_is_hushed(p))
 			p->change_resend_ms = p->now + p->conf.resend_ms;
 		else
 			send_again(p);

@@ -45,12 +45,15 @@ void transfer_end(struct transfer *t)
 	t->phase = TRANSFER_IDLE;
 }
 
-/* Everybody was asked in vain: what is stored stays, the rest begins again, with a newer state. */
+/* Everybody was asked in vain: what is stored stays, the rest begins again, with another state. Who
+ * has lied is asked for one again only if nobody else has one. */
 static void begin_again(struct transfer *t, uint64_t now_ms)
 {
+	if (t->phase == TRANSFER_STATE)
+		t->lied = 0;
 	forget(t);
 	t->phase = TRANSFER_STATE;
-	t->lied = 0;
+	memset(t->rest_ms, 0, sizeof(t->rest_ms));
 	t->pause_ms = now_ms + t->conf.late_ms;
 	t->begun++;
 }
@@ -338,6 +341,17 @@ static bool next_history(struct transfer *t, uint64_t now_ms, struct transfer_or
 	return false;
 }
 
+/* Something is missing of this state, and nobody is left to ask for it. */
+static bool is_deserted(const struct transfer *t, uint64_t now_ms)
+{
+	if (t->full || t->up == 0 || is_asking(t))
+		return false;
+	for (uint8_t id = 1; id <= t->conf.n; id++)
+		if ((t->up & ~t->lied & bit(id)) != 0 && t->rest_ms[id - 1] <= now_ms)
+			return false;
+	return true;
+}
+
 void transfer_next(struct transfer *t, uint64_t now_ms, struct transfer_order *out)
 {
 	uint8_t to;
@@ -349,9 +363,10 @@ void transfer_next(struct transfer *t, uint64_t now_ms, struct transfer_order *o
 	if (t->barren >= (uint32_t)TRANSFER_BARREN * t->conf.n ||
 	    (t->up != 0 && (t->up & ~t->lied) == 0))
 		begin_again(t, now_ms);
-	if (t->phase == TRANSFER_HISTORY)
-		next_history(t, now_ms, out);
-	else if (now_ms >= t->pause_ms && !is_asking(t) && (to = choose(t, now_ms)) != 0)
+	if (t->phase == TRANSFER_HISTORY) {
+		if (!next_history(t, now_ms, out) && is_deserted(t, now_ms))
+			begin_again(t, now_ms);
+	} else if (now_ms >= t->pause_ms && !is_asking(t) && (to = choose(t, now_ms)) != 0)
 		ask(t, to, TRANSFER_ASK_STATE, t->above, 0, now_ms, out);
 }
 

@@ -25,7 +25,7 @@ sweep "primary that does not lie" 6 --seeds 1..1000000
 sweep "any faults" 14 --seeds 1..1000000 --mode full
 sweep "any faults, real cryptography" 5 --seeds 1..1000000 --mode full --crypto real
 # nothing wrong but signers that are silent, slow, bad: no primary is deposed, retries are few
-calm="calm=1 loss_pm=0 dup_pm=0 full_pm=0 form_faults=0 skew_ms=0 disk_more_us=1000 delay_more_us=1000 lies=57408 lie_pm=1000"
+calm="calm=1 forgets=0 wipes=0 loss_pm=0 dup_pm=0 full_pm=0 form_faults=0 skew_ms=0 disk_more_us=1000 delay_more_us=1000 lies=57408 lie_pm=1000"
 # shellcheck disable=SC2086
 sweep "bad signers, n=4" 4 --seeds 1..1000000 n=4 $calm faulty=8 core=7
 # shellcheck disable=SC2086

@@ -402,8 +402,25 @@ bool merge_block_leaves(struct merge *m, uint64_t seq, size_t count, uint8_t lea
 	return true;
 }
 
+/* Of those that neither lie nor forget somebody else has as much as it. */
+static bool is_spare(const struct node *n)
+{
+	uint64_t gone = sim->o.faulty | sim->o.forgets;
+
+	for (size_t i = 0; i < sim->n_nodes; i++) {
+		const struct node *m = &sim->nodes[i];
+
+		if (m != n && (gone >> (m->id - 1) & 1) == 0 &&
+		    m->disk->store->seq >= n->disk->store->seq)
+			return true;
+	}
+	return false;
+}
+
 void disk_wipe(struct node *n)
 {
+	if (!is_spare(n))
+		return;
 	store_free(n->disk->store);
 	n->disk->store = store_new();
 }

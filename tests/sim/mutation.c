@@ -21,7 +21,7 @@
 
 uint64_t mutate_hits;
 
-enum { ROUNDS_SPAN = 4, ROUNDS_RARE = 40, STRIDE = 211, FAILURES_MAX = 20, LIAR = 2 };
+enum { ROUNDS_SPAN = 4, ROUNDS_RARE = 160, STRIDE = 211, FAILURES_MAX = 20, LIAR = 2 };
 
 static const char *const ways[MUTATE_ALL] = {"+1",    "-1",	"zero",		  "ones",
 					     "a bit", "random", "an older one's", "replayed"};
@@ -63,6 +63,7 @@ static void set_options(struct options *o, unsigned index, unsigned round)
 	o->timeout_ms = 300;
 	o->heal_ms = 2400;
 	o->clients = 2;
+	o->keep = 4; /* whose store is lost needs a state */
 }
 
 static void add(struct plan *p, uint32_t at_ms, enum plan_kind kind, int64_t a, int64_t b)
@@ -78,9 +79,23 @@ static void ask(struct plan *p, uint32_t at_ms, int64_t instance)
 					     1 + instance % 4}});
 }
 
+/* Stores are lost, the liar's first: it asks for a state, and then it is asked for one. */
+static void add_wipes(struct plan *p)
+{
+	add(p, 1250, PLAN_WIPE, LIAR, 0);
+	add(p, 1300, PLAN_START, LIAR, 0);
+	add(p, 1900, PLAN_WIPE, 3, 0);
+	add(p, 1950, PLAN_START, 3, 0);
+}
+
+static bool is_of_a_transfer(uint8_t code)
+{
+	return code >= AP_MESSAGE_fetch_state && code <= AP_MESSAGE_chunks;
+}
+
 /* The liar is behind, then backup, then hears nothing; the first primary stops, and the liar's turn
  * comes, without the bodies of the batches that it has to propose again; then others are behind. */
-static void set_plan(struct plan *p)
+static void set_plan(struct plan *p, const struct mutate_target *t)
 {
 	memset(p, 0, sizeof(*p));
 	add(p, 20, PLAN_PAUSE, LIAR, 150);
@@ -93,8 +108,12 @@ static void set_plan(struct plan *p)
 	add(p, 500, PLAN_STOP, 1, 0);
 	add(p, 1500, PLAN_START, 1, 0);
 	add(p, 1600, PLAN_PAUSE, 4, 400);
-	add(p, 2100, PLAN_CRASH, 3, 1);
-	add(p, 2200, PLAN_START, 3, 0);
+	if (is_of_a_transfer(t->code)) {
+		add_wipes(p);
+	} else {
+		add(p, 2100, PLAN_CRASH, 3, 1);
+		add(p, 2200, PLAN_START, 3, 0);
+	}
 	for (uint32_t i = 0; i < 40; i++)
 		ask(p, 10 + 60 * i, i);
 }
@@ -109,7 +128,7 @@ static uint64_t run_one(struct mutation_run *m, unsigned index, unsigned round,
 	struct verdict v;
 
 	set_options(&o, index, round);
-	set_plan(&plan);
+	set_plan(&plan, t);
 	mutate_hits = 0;
 	sim_run(&o, &plan, &show, &v);
 	plan_free(&plan);

@@ -233,7 +233,7 @@ void disk_crash(struct node *n, bool power);
 void disk_synced(struct node *n, bool look);
 void disk_merged(struct node *n);
 void disk_fail_next(struct node *n);
-void disk_wipe(struct node *n);		       /* what is merged */
+void disk_wipe(struct node *n);		       /* what is merged, unless it is the last copy */
 void disk_lose(struct node *n, unsigned what); /* enum plan_loss */
 void disk_heal(struct node *n);
 /* Is there a durable record of this type and sequence for which `fits` holds? */

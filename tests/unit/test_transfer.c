@@ -273,6 +273,42 @@ static void nobody_has_it_begins_again(void **state)
 	free(w);
 }
 
+/* The one whose state nobody else has lies about its history: the others have older ones. */
+static void liar_is_asked_for_a_state_again_only_after_the_others(void **state)
+{
+	struct world *w = world_new(16);
+	struct transfer_order o;
+	uint16_t asked = 0;
+
+	(void)state;
+	transfer_begin(&w->t, 0, w->now);
+	for (int turns = 0; turns < 200 && asked != 6; turns++, w->now += LATE / 4)
+		for (transfer_next(&w->t, w->now, &o); o.kind != TRANSFER_NOTHING;
+		     transfer_next(&w->t, w->now, &o)) {
+			assert_int_not_equal(o.kind, TRANSFER_INSTALL);
+			if (o.kind == TRANSFER_ASK_STATE && w->t.begun > 1)
+				asked |= (uint16_t)(1u << (o.to - 1) );
+			if (o.kind == TRANSFER_ASK_STATE)
+				transfer_state(&w->t, o.to, o.to == 1 ? w->size : 0,
+					       time_of(w->size) - 500, &w->frontier, w->now);
+			else if (o.to == 1)
+				transfer_liar(&w->t, 1);
+			else
+				transfer_section(&w->t, o.to, o.first, o.last, NULL, 0, NULL, 0,
+						 w->now);
+		}
+	assert_int_equal(asked, 6); /* 2 and 3, not 1 */
+	assert_true(w->now < 20 * LATE);
+	for (int turns = 0; turns < 200 && (asked & 1) == 0; turns++, w->now += LATE / 4)
+		for (transfer_next(&w->t, w->now, &o); o.kind == TRANSFER_ASK_STATE;
+		     transfer_next(&w->t, w->now, &o)) {
+			asked |= (uint16_t)(1u << (o.to - 1));
+			transfer_state(&w->t, o.to, 0, 0, &w->frontier, w->now);
+		}
+	assert_int_equal(asked, 7); /* nobody else has one */
+	free(w);
+}
+
 static void full_store_is_waited_for(void **state)
 {
 	struct world *w = world_new(16);
@@ -354,6 +390,7 @@ int main(void)
 		cmocka_unit_test(silent_member_rests_while_others_are_asked),
 		cmocka_unit_test(member_without_it_rests_while_others_are_asked),
 		cmocka_unit_test(nobody_has_it_begins_again),
+		cmocka_unit_test(liar_is_asked_for_a_state_again_only_after_the_others),
 		cmocka_unit_test(full_store_is_waited_for),
 		cmocka_unit_test(old_state_is_not_taken),
 		cmocka_unit_test(section_with_one_bit_changed_is_refused),
