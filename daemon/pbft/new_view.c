@@ -100,6 +100,7 @@ static bool is_computed(const struct pbft *p, const struct pbft_event *ev)
 bool pbft_new_view_check(struct pbft *p, const struct pbft_event *ev)
 {
 	uint64_t view = ev->u.new_view.says->view;
+	unsigned old = 0;
 	uint16_t who = 0;
 
 	for (uint8_t i = 0; i < ev->u.new_view.n_changes; i++) {
@@ -109,9 +110,10 @@ bool pbft_new_view_check(struct pbft *p, const struct pbft_event *ev)
 		    is_old(p, c->replica, c->incarnation, ev->u.new_view.says->first) ||
 		    (who & pbft_bit(p, c->replica)) != 0)
 			return false;
+		old += c->incarnation < p->incarnations[c->replica - 1];
 		who |= pbft_bit(p, c->replica);
 	}
-	return pbft_quorum_strong(p->conf.n, who) &&
+	return pbft_quorum_strong(p->conf.n, who) && (old < 2 || p->conf.n == 4) &&
 	       !is_old(p, ev->u.new_view.says->replica, ev->u.new_view.says->incarnation,
 		       ev->u.new_view.says->first) &&
 	       is_computed(p, ev);

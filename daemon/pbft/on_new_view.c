@@ -13,7 +13,7 @@ void pbft_on_new_view(struct pbft *p, const struct pbft_event *ev)
 		if (!p->recovering)
 			return;
 	}
-	if (nv->view < p->view || nv->view == 0 || (nv->view == p->view && p->view_active)) {
+	if (p->lacks || nv->view < p->view || nv->view == 0 || (nv->view == p->view && p->view_active)) {
 		pbft_count(p, PBFT_DROP_VIEW);
 		return;
 	}
