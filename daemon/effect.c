@@ -348,8 +348,27 @@ static void write_kept(struct run *r, uint8_t type, ap_bytes octets, uint64_t to
 	struct pbft_info info;
 
 	pbft_info(r->pbft, &info);
+	if (info.stable < r->installing)
+		info.stable = r->installing;
 	write_record(r, type, info.stable + 1, (struct iovec[]){part(octets.data, octets.len)}, 1,
 		     false, token);
+}
+
+bool effect_keep_view(struct run *r, uint64_t *token)
+{
+	struct pbft_info info;
+	ap_bytes octets;
+	struct iovec one;
+
+	pbft_info(r->pbft, &info);
+	octets = info.view_active ? views_new_view(r->views) : views_change(r->views, r->self);
+	*token = 0;
+	if (info.view == 0 || octets.data == NULL || (!info.view_active && info.recovering))
+		return true;
+	one = part(octets.data, octets.len);
+	return r->overflow == NULL &&
+	       journal_append(r->journal, info.view_active ? RECORD_NEW_VIEW : RECORD_VIEW_CHANGE,
+			      r->installing + 1, &one, 1, token) == 0;
 }
 
 static void write_view_change(struct run *r, const struct pbft_effect *e)

@@ -33,6 +33,9 @@ struct fetch_state {
 	bool has_key;
 	uint8_t key[32]; /* of the group */
 	uint64_t begun_ms;
+	/* the view is durable above the state before that is in the store: draft {#transfer} */
+	bool due, kept;
+	uint64_t token;
 };
 
 struct fetch_state *fetch_state_new(const struct run *r)
@@ -233,6 +236,20 @@ static void install(struct run *r)
 	index_absorb(r->index, a);
 }
 
+static void install_due(struct run *r)
+{
+	struct fetch_state *f = r->fetch_state;
+
+	if (!f->due)
+		return;
+	r->installing = f->t.size;
+	f->kept = f->kept || effect_keep_view(r, &f->token);
+	if (!f->kept || journal_done(r->journal) < f->token)
+		return;
+	f->due = f->kept = false;
+	install(r);
+}
+
 uint64_t fetch_state_turn(struct run *r)
 {
 	struct fetch_state *f = r->fetch_state;
@@ -248,10 +265,11 @@ uint64_t fetch_state_turn(struct run *r)
 		if (o.kind == TRANSFER_LOOK)
 			find_stored(r, o.first, o.last);
 		else if (o.kind == TRANSFER_INSTALL)
-			install(r);
+			f->due = true;
 		else if (o.kind != TRANSFER_NOTHING)
 			send_question(r, &o);
 	} while (o.kind != TRANSFER_NOTHING && r->failure[0] == '\0');
+	install_due(r);
 	return transfer_wake(&f->t, now);
 }
 
@@ -557,7 +575,8 @@ void fetch_state_stored(struct run *r)
 
 	if (seq > 0)
 		take_up(r, seq);
-	if (seq > 0 || (f->t.phase == TRANSFER_INSTALLING && index_absorbing(r->index) == 0)) {
+	if (seq > 0 || (f->t.phase == TRANSFER_INSTALLING && !f->due && index_absorbing(r->index) == 0)) {
+		r->installing = 0;
 		transfer_end(&f->t);
 		free(f->fixed);
 		f->fixed = NULL;

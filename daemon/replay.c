@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/files.h"
+#include "daemon/index_priv.h"
 #include "daemon/bug.h"
 #include "daemon/log.h"
 #include "daemon/run_priv.h"
@@ -453,6 +454,13 @@ static int core_again(struct replay *p, struct disk_error *why)
 				(unsigned long long)p->base.stable);
 	for (uint8_t relay = 1; relay <= r->net.n; relay++)
 		pbft_restore_numbers(r->pbft, relay, machine_numbers_of(r->machine, relay));
+	if (p->stable.seq < p->base.stable) { /* a crash right behind a transfer: the store has it */
+		uint8_t proof[RECORD_CERTIFICATE_MAX];
+		int n = merge_proof(index_merge(r->index), proof, sizeof(proof));
+
+		if (n <= 0 || !record_stable_parse(proof, (size_t)n, &p->stable))
+			p->stable.seq = 0;
+	}
 	pbft_restore_stable(r->pbft, p->stable.seq, p->stable.who, p->stable.incarnation,
 			    (const uint8_t(*)[64])p->stable.sig);
 	for (const struct vote *v = p->votes; v != NULL; v = v->next) {

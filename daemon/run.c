@@ -291,6 +291,8 @@ static void on_journal(evutil_socket_t fd, short what, void *arg)
 	ev.u.token = effect_durable(r);
 	effect_merge_due(r);
 	effect_overflow(r);
+	if (r->installing > 0)
+		run_wake(r);
 	if (ev.u.token != 0)
 		run_step(r, &ev);
 }
