@@ -575,7 +575,8 @@ void fetch_state_stored(struct run *r)
 
 	if (seq > 0)
 		take_up(r, seq);
-	if (seq > 0 || (f->t.phase == TRANSFER_INSTALLING && !f->due && index_absorbing(r->index) == 0)) {
+	if (seq > 0 ||
+	    (f->t.phase == TRANSFER_INSTALLING && !f->due && index_absorbing(r->index) == 0)) {
 		r->installing = 0;
 		transfer_end(&f->t);
 		free(f->fixed);

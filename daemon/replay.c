@@ -454,7 +454,8 @@ static int core_again(struct replay *p, struct disk_error *why)
 				(unsigned long long)p->base.stable);
 	for (uint8_t relay = 1; relay <= r->net.n; relay++)
 		pbft_restore_numbers(r->pbft, relay, machine_numbers_of(r->machine, relay));
-	if (p->stable.seq < p->base.stable) { /* a crash right behind a transfer: the store has it */
+	if (p->stable.seq <
+	    p->base.stable) { /* a crash right behind a transfer: the store has it */
 		uint8_t proof[RECORD_CERTIFICATE_MAX];
 		int n = merge_proof(index_merge(r->index), proof, sizeof(proof));
 

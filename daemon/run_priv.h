@@ -103,8 +103,8 @@ struct run {
 		uint64_t seq, token; /* token 0: none is due */
 	} merge_due;
 	uint64_t installing; /* a transferred checkpoint that the store may have any moment */
-	bool may_merge;	  /* the disk has room for what a merge writes */
-	uint64_t disk_ms; /* when it was looked at */
+	bool may_merge;	     /* the disk has room for what a merge writes */
+	uint64_t disk_ms;    /* when it was looked at */
 	/* running hashes of the latest batches */
 	struct {
 		uint64_t seq;
@@ -145,8 +145,8 @@ void effect_run(struct run *, const struct pbft_effect *);
 void effect_overflow(struct run *); /* the journal has room again */
 /* The mark of the batch that r->result is of, where no effect asks for it. */
 void effect_mark(struct run *);
-/* The view in force, written once more above a state that the store is to have: the journal's token,
- * 0: nothing to write; false: no room now. */
+/* The view in force, written once more above a state that the store is to have: the journal's
+ * token, 0: nothing to write; false: no room now. */
 bool effect_keep_view(struct run *, uint64_t *token);
 void effect_merge_due(struct run *);   /* the journal has become durable further */
 uint64_t effect_durable(struct run *); /* highest token of the core that is durable, 0: none new */

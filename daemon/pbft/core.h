@@ -125,6 +125,7 @@ struct pbft {
 	struct pbft_view_change changes[AP_REPLICAS_MAX];
 	const struct pbft_prepared *own_prepared[PBFT_WINDOW_MAX];
 	bool has_change, change_durable; /* the own one */
+	bool change_due;		 /* it came back outside of a view */
 	uint64_t change_token;
 	struct pbft_new_view nv; /* of the active view; view 0 has none */
 	uint64_t nv_token;

@@ -196,6 +196,7 @@ void pbft_rejoin_stable(struct pbft *p)
 	pbft_watch_clear(p);
 	vote_checkpoints(p);
 	p->revote = true;
-	if (!p->view_active)
+	p->change_due = !p->view_active;
+	if (p->change_due)
 		pbft_view_change(p, p->view);
 }

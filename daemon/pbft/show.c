@@ -117,11 +117,10 @@ static bool is_known(const struct pbft *p, const struct pbft_proposal *v, bool p
 	return slot->vote_view > v->view || memcmp(slot->vote, v->batch, 32) == 0;
 }
 
-
 void pbft_shown_proposal(struct pbft *p, const struct pbft_proposal *v, bool pre_prepare)
 {
-	if (!has_come_back_before(p, v->incarnation) && concerns(p, v->incarnation) && v->seq > p->stable && v->seq > p->window.base &&
-	    !is_known(p, v, pre_prepare))
+	if (!has_come_back_before(p, v->incarnation) && concerns(p, v->incarnation) &&
+	    v->seq > p->stable && v->seq > p->window.base && !is_known(p, v, pre_prepare))
 		strange(p);
 }
 
@@ -130,7 +129,8 @@ void pbft_shown_checkpoint(struct pbft *p, const struct pbft_event *ev)
 	const struct pbft_checkpoint *c = pbft_checkpoint_find(p, ev->u.checkpoint.seq);
 	size_t self = p->conf.self - 1u;
 
-	if (has_come_back_before(p, ev->u.checkpoint.incarnation) || !concerns(p, ev->u.checkpoint.incarnation) || ev->u.checkpoint.seq <= p->window.base ||
+	if (has_come_back_before(p, ev->u.checkpoint.incarnation) ||
+	    !concerns(p, ev->u.checkpoint.incarnation) || ev->u.checkpoint.seq <= p->window.base ||
 	    ev->u.checkpoint.seq % p->conf.interval != 0)
 		return;
 	if (c == NULL || !c->own_known || c->own_void ||
@@ -141,13 +141,15 @@ void pbft_shown_checkpoint(struct pbft *p, const struct pbft_event *ev)
 
 void pbft_shown_view_change(struct pbft *p, const struct pbft_view_change *c)
 {
-	if (!has_come_back_before(p, c->incarnation) && concerns(p, c->incarnation) && c->view > p->view)
+	if (!has_come_back_before(p, c->incarnation) && concerns(p, c->incarnation) &&
+	    c->view > p->view)
 		strange(p);
 }
 
 void pbft_shown_new_view(struct pbft *p, const struct pbft_new_view *nv)
 {
-	if (!has_come_back_before(p, nv->incarnation) && concerns(p, nv->incarnation) && pbft_primary(p, nv->view) == p->conf.self &&
+	if (!has_come_back_before(p, nv->incarnation) && concerns(p, nv->incarnation) &&
+	    pbft_primary(p, nv->view) == p->conf.self &&
 	    (nv->view > p->view || (nv->view == p->view && !p->view_active)))
 		strange(p);
 }

@@ -59,6 +59,7 @@ void pbft_view_change(struct pbft *p, uint64_t view)
 		return;
 	if (!p->progress)
 		slow_down(p);
+	p->change_due = false;
 	p->view = view;
 	p->view_active = p->progress = p->nv_left = p->change_durable = false;
 	p->nv_token = 0;
@@ -237,6 +238,8 @@ void pbft_view_settle(struct pbft *p)
 		return;
 	}
 	join(p);
+	if (p->change_due && !p->view_active)
+		pbft_view_change(p, p->view); /* there was no room on the disk */
 	if (p->view_active && p->conf.timeout_ms > 0 && !pbft_is_primary(p) &&
 	    pbft_watch_overdue(p))
 		pbft_view_change(p, p->view + 1);
