@@ -172,12 +172,13 @@ static bool stands_otherwise(const struct asker *asker, const ap_outcome *o)
 {
 	if (!asker->nxrrset || !ap_outcome_is_final(o))
 		return false;
-	return o->status != AP_STATUS_DECIDED || !asker->proposes || o->value.len != asker->value_len ||
+	return o->status != AP_STATUS_DECIDED || !asker->proposes ||
+	       o->value.len != asker->value_len ||
 	       memcmp(o->value.data, asker->value, asker->value_len) != 0;
 }
 
-static size_t reply_outcome(struct answers *a, const struct asker *asker, const uint8_t id[AP_ID_LEN],
-			    const ap_agree *agree, uint8_t *out)
+static size_t reply_outcome(struct answers *a, const struct asker *asker,
+			    const uint8_t id[AP_ID_LEN], const ap_agree *agree, uint8_t *out)
 {
 	uint32_t ttl = outcome_ttl(a, asker, id, &agree->outcome);
 	uint16_t type = asker->txt ? AP_RR_TXT : AP_RR_AGREE;
@@ -392,8 +393,8 @@ static uint16_t form_check(const struct ask *k)
 	return 0;
 }
 
-/* The one form that proposes: one record of type PROPOSE to add, at most the prerequisite that no AGREE record
- * is at the same name. */
+/* The one form that proposes: one record of type PROPOSE to add, at most the prerequisite that no
+ * AGREE record is at the same name. */
 static const struct ap_rr *find_proposal(const struct ask *k, struct ap_name *owner)
 {
 	const struct ap_rr *found = NULL;
@@ -417,14 +418,16 @@ static const struct ap_rr *find_proposal(const struct ask *k, struct ap_name *ow
 		if (rr->section != AP_PREREQUISITE)
 			continue;
 		ap_dns_owner(k->m, rr, &other);
-		if (k->asker->nxrrset || rr->class != AP_CLASS_NONE || rr->type != AP_RR_AGREE || !ap_name_equal(owner, &other))
+		if (k->asker->nxrrset || rr->class != AP_CLASS_NONE || rr->type != AP_RR_AGREE ||
+		    !ap_name_equal(owner, &other))
 			return NULL;
 		k->asker->nxrrset = true;
 	}
 	return found;
 }
 
-/* What the octets alone, and the group key, say of a proposal. 0, or AGREE_E*; *detail may say more. */
+/* What the octets alone, and the group key, say of a proposal. 0, or AGREE_E*; *detail may say
+ * more. */
 static int proposal_check(const struct ask *k, const struct ap_rr *rr, const uint8_t id[AP_ID_LEN],
 			  const char **detail)
 {
@@ -439,7 +442,8 @@ static int proposal_check(const struct ask *k, const struct ap_rr *rr, const uin
 	*detail = ap_reader_error(&r);
 	if (*detail != NULL)
 		return AGREE_EFORM;
-	if (p->version != AP_PROPOSE_VERSION || p->verb < AP_VERB_APPROVE || p->verb > AP_VERB_OBSERVE)
+	if (p->version != AP_PROPOSE_VERSION || p->verb < AP_VERB_APPROVE ||
+	    p->verb > AP_VERB_OBSERVE)
 		return AGREE_EVERB;
 	if (p->descriptor.len == 0)
 		return 0; /* the machine knows whether one is needed */
@@ -531,11 +535,12 @@ static bool cookie_in(struct answers *a, const struct ap_dns *m, struct asker *a
 	address = address_of(asker, &len);
 	ap_cookie_make(asker->cookie, m->edns.cookie.data, address, len, a->cookie_secret, now);
 	asker->has_cookie = true;
-	return ap_cookie_check(m->edns.cookie.data, m->edns.cookie.len, address, len, a->cookie_secret,
-			       now) != AP_COOKIE_BAD;
+	return ap_cookie_check(m->edns.cookie.data, m->edns.cookie.len, address, len,
+			       a->cookie_secret, now) != AP_COOKIE_BAD;
 }
 
-/* draft {#size-rule}: never more than was asked, unless the asker has shown that the address is its own. */
+/* draft {#size-rule}: never more than was asked, unless the asker has shown that the address is its
+ * own. */
 static size_t limit_of(const struct ap_dns *m, const struct asker *asker, size_t len, bool trusted)
 {
 	size_t size = m->edns.present && m->edns.udp_size > 512 ? m->edns.udp_size : 512;

@@ -5,8 +5,9 @@
 
 #include "libproto/agree_errors.h"
 
-/* A chained table: digests are SHA-256, so their first octets are as good as a hash of them. A peer that grinds
- * for one chain still meets the bound on octets, and the window bounds how many bodies it can leave here. */
+/* A chained table: digests are SHA-256, so their first octets are as good as a hash of them. A peer
+ * that grinds for one chain still meets the bound on octets, and the window bounds how many bodies
+ * it can leave here. */
 enum { BODIES_CHAINS = 4096 };
 
 struct entry {

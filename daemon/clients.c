@@ -54,7 +54,8 @@ static int start(struct clients *c, struct event_base *base, const struct client
 				.wake = conf->wake,
 				.arg = c,
 				.wake_arg = conf->arg};
-	struct tcp_conf tc = {.clients_max = conf->conf->clients_max, .idle_s = conf->conf->tcp_idle};
+	struct tcp_conf tc = {.clients_max = conf->conf->clients_max,
+			      .idle_s = conf->conf->tcp_idle};
 	int status = answers_new(&c->answers, &ac);
 
 	if (status == 0)

@@ -20,8 +20,7 @@ enum pbft_disk marks_level(enum pbft_disk now, const struct marks_view *view)
 
 	if (view->journal_short && below(view->journal_room, second, now == PBFT_DISK_FULL))
 		return PBFT_DISK_FULL;
-	if ((view->journal_short &&
-	     below(view->journal_room, first, now >= PBFT_DISK_SHORT)) ||
+	if ((view->journal_short && below(view->journal_room, first, now >= PBFT_DISK_SHORT)) ||
 	    below(view->disk_free, first, now >= PBFT_DISK_SHORT))
 		return PBFT_DISK_SHORT;
 	return PBFT_DISK_ENOUGH;

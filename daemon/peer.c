@@ -23,9 +23,12 @@
 
 enum {
 	LINK_VERSION = 1,
-	STRANGERS_MAX = 2 * AP_REPLICAS_MAX, /* accepted and not yet known: for one more the oldest has to go */
+	STRANGERS_MAX =
+		2 *
+		AP_REPLICAS_MAX, /* accepted and not yet known: for one more the oldest has to go */
 	HANDSHAKE_S = 5,
-	SILENCE_S = 10, /* a link that gives nothing for so long is dead: heartbeats come every second */
+	SILENCE_S = 10, /* a link that gives nothing for so long is dead: heartbeats come every
+			   second */
 	RETRY_FIRST_MS = 50,
 	RETRY_LAST_MS = 2000,
 	RETRY_REFUSED_MS = 5000, /* after a frame that broke the protocol */
@@ -35,9 +38,9 @@ enum {
 struct conn {
 	struct peers *peers;
 	struct bufferevent *bev;
-	uint8_t id;   /* member; 0: accepted, not yet known */
-	bool secure;  /* handshake done, key compared */
-	bool hello;   /* the other's HELLO has come: the link is up */
+	uint8_t id;	   /* member; 0: accepted, not yet known */
+	bool secure;	   /* handshake done, key compared */
+	bool hello;	   /* the other's HELLO has come: the link is up */
 	struct conn *next; /* strangers */
 };
 
@@ -174,8 +177,9 @@ static bool hello_in(struct conn *c, const uint8_t *body, size_t len)
 	if (!ap_reader_done(&r) || m.replica != c->id)
 		return false;
 	if (m.version != LINK_VERSION || memcmp(m.genesis.octets, p->conf.genesis, 32) != 0) {
-		log_say(LOG_L_INFO, "member=%u speaks for another network file or version=%u: compare "
-				    "the files (agreectl fingerprint)",
+		log_say(LOG_L_INFO,
+			"member=%u speaks for another network file or version=%u: compare "
+			"the files (agreectl fingerprint)",
 			c->id, m.version);
 		return false;
 	}
@@ -195,7 +199,8 @@ static bool frame_in(struct conn *c, uint8_t type, const uint8_t *body, size_t l
 	peer->info.octets_in += HEADER + len;
 	if (!c->hello)
 		return type == AP_MESSAGE_hello && hello_in(c, body, len);
-	peer->retry_ms = RETRY_FIRST_MS; /* not before: the other side may not have taken our HELLO */
+	peer->retry_ms =
+		RETRY_FIRST_MS; /* not before: the other side may not have taken our HELLO */
 	return type != AP_MESSAGE_hello &&
 	       c->peers->conf.on_frame(c->peers->conf.arg, c->id, type, body, len);
 }
@@ -254,7 +259,8 @@ static uint8_t member_of(const struct peers *p, const uint8_t key[32])
 	return 0;
 }
 
-/* The handshake is done: who is it? An accepted one must be a member that dials us; a newer link replaces an older. */
+/* The handshake is done: who is it? An accepted one must be a member that dials us; a newer link
+ * replaces an older. */
 static bool identify(struct conn *c)
 {
 	struct peers *p = c->peers;
@@ -318,14 +324,14 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
 static struct conn *conn_new(struct peers *p, evutil_socket_t fd, uint8_t id)
 {
-	enum bufferevent_ssl_state state = fd >= 0 ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING;
+	enum bufferevent_ssl_state state =
+		fd >= 0 ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING;
 	struct conn *c = calloc(1, sizeof(*c));
 	SSL *ssl = SSL_new(p->tls);
 
 	if (c != NULL && ssl != NULL)
-		c->bev = bufferevent_openssl_socket_new(p->base, fd, ssl, state,
-							BEV_OPT_CLOSE_ON_FREE |
-								BEV_OPT_DEFER_CALLBACKS);
+		c->bev = bufferevent_openssl_socket_new(
+			p->base, fd, ssl, state, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
 	if (c == NULL || c->bev == NULL) {
 		SSL_free(ssl);
 		free(c);
@@ -436,8 +442,9 @@ static int start(struct peers *p)
 	p->conf.seed = NULL;
 	if (p->tls == NULL)
 		return AGREE_EINTERNAL;
-	p->listener = evconnlistener_new(p->base, on_accept, p, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-					 0, p->conf.listen_fd);
+	p->listener = evconnlistener_new(p->base, on_accept, p,
+					 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0,
+					 p->conf.listen_fd);
 	if (p->listener == NULL)
 		return AGREE_ENOMEM;
 	for (uint8_t id = 1; id < p->conf.self; id++) {

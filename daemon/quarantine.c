@@ -72,7 +72,7 @@ void quarantine_begin(struct run *r, uint64_t seq, const uint8_t own[32], const 
 	log_say(LOG_L_ERROR,
 		"quarantine: this replica's state differs from that of the others "
 		"checkpoint=%" PRIu64 " own=%s others=%s signers=%04x: it votes no more and "
-				      "fetches theirs; its own is kept in "
+		"fetches theirs; its own is kept in "
 		"%s/%s and %s/store.aside; when it is known what has happened, remove %s/%s and "
 		"start it again",
 		seq, mine, theirs, who, r->conf->data, EVIDENCE, r->conf->data, r->conf->data,

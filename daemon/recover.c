@@ -166,13 +166,15 @@ void recover_turn(struct run *r, uint64_t now_ms)
 			now_ms + RUN_REJOIN_MS / 2; /* what others have is still coming in */
 	if (now_ms < r->recover.ask_ms)
 		return;
-	/* first of all: what waits in the relay (a RETRY, say) goes under no other number */
-	if ((!r->recover.numbered || is_outdone(r)) && renumber(r, &why) != 0) {
-		run_fail(r, why.text);
-		return;
+	if (!r->recover.numbered || is_outdone(r)) {
+		if (renumber(r, &why) != 0) {
+			run_fail(r, why.text);
+			return;
+		}
+		/* what waits in the relay (a RETRY, say) goes first, under the new number */
+		if (relay_waiting(clients_relay(r->clients)))
+			return;
 	}
-	if (relay_waiting(clients_relay(r->clients)))
-		return;
 	r->recover.ask_ms = now_ms + RUN_REJOIN_MS;
 	submit(r);
 	execute_keygen(r); /* under the new number */

@@ -157,8 +157,8 @@ void sign_retry(struct sign *s, struct slot *slot)
 	op.as_retry.epoch = slot->statement.epoch;
 	op.as_retry.seq = slot->seq;
 	op.as_retry.attempt = it->made;
-	op.as_retry.missing = last->made && last->attempt == it->made - 1 ? missing(s, slot, last)
-									  : 0;
+	op.as_retry.missing =
+		last->made && last->attempt == it->made - 1 ? missing(s, slot, last) : 0;
 	submit(s, AP_OP_retry, &op);
 }
 

@@ -18,7 +18,8 @@
 #include "libproto/crypto.h"
 
 enum {
-	PIPELINE_MAX = 1024,   /* requests of one connection under way: no more is read until some are answered */
+	PIPELINE_MAX = 1024, /* requests of one connection under way: no more is read until some are
+				answered */
 	BACKLOG_MAX = 1 << 20, /* octets that the client has not yet taken: the same */
 };
 
@@ -28,7 +29,7 @@ struct conn {
 	uint16_t slot, prefix;
 	uint32_t generation, outstanding;
 	uint64_t heard_ms; /* when it was opened, or last said something */
-	bool done; /* the client has closed its side: gone once all is answered and sent */
+	bool done;	   /* the client has closed its side: gone once all is answered and sent */
 	uint64_t partial_ms; /* since when there is an incomplete message; 0: there is none */
 	struct sockaddr_storage peer;
 	socklen_t peer_len;
@@ -177,7 +178,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 			conn_free(c);
 		return;
 	}
-	if ((what & BEV_EVENT_TIMEOUT) != 0 && (what & BEV_EVENT_READING) != 0 && c->outstanding > 0) {
+	if ((what & BEV_EVENT_TIMEOUT) != 0 && (what & BEV_EVENT_READING) != 0 &&
+	    c->outstanding > 0) {
 		bufferevent_enable(bev, EV_READ); /* it waits for us, not we for it */
 		return;
 	}
@@ -214,8 +216,9 @@ static void conn_new(struct tcp *t, evutil_socket_t fd, const struct sockaddr *s
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 }
 
-/* All places are taken: the client network that has most of them gives one up, and of its connections the one
- * that waits for nothing and has been silent longest. NULL: no network has more than the newcomer's would. */
+/* All places are taken: the client network that has most of them gives one up, and of its
+ * connections the one that waits for nothing and has been silent longest. NULL: no network has more
+ * than the newcomer's would. */
 static struct conn *least_needed(const struct tcp *t, uint16_t newcomer)
 {
 	struct conn *least = NULL;
@@ -299,11 +302,12 @@ int tcp_new(struct tcp **out, struct event_base *base, struct answers *answers,
 	for (size_t i = 0; i < n && i < CONF_LISTEN_MAX; i++) {
 		evutil_make_socket_nonblocking(fds[i]);
 		t->listeners[i] = evconnlistener_new(base, on_accept, t,
-						     LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0,
-						     fds[i]);
+						     LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
+						     0, fds[i]);
 		t->n_listeners += t->listeners[i] != NULL;
 	}
-	if (t->slots != NULL && t->generations != NULL && t->free_slots != NULL && t->n_listeners == n)
+	if (t->slots != NULL && t->generations != NULL && t->free_slots != NULL &&
+	    t->n_listeners == n)
 		return 0;
 	tcp_free(t);
 	*out = NULL;

@@ -19,11 +19,12 @@ static X509 *certificate_of(EVP_PKEY *key)
 	if (cert == NULL)
 		return NULL;
 	name = X509_get_subject_name(cert);
-	if (X509_set_version(cert, 2) == 1 && ASN1_INTEGER_set(X509_get_serialNumber(cert), 1) == 1 &&
+	if (X509_set_version(cert, 2) == 1 &&
+	    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1) == 1 &&
 	    ASN1_TIME_set_string(X509_getm_notBefore(cert), "19700101000000Z") == 1 &&
 	    ASN1_TIME_set_string(X509_getm_notAfter(cert), "99991231235959Z") == 1 &&
-	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"agreed", -1,
-				       -1, 0) == 1 &&
+	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"agreed",
+				       -1, -1, 0) == 1 &&
 	    X509_set_issuer_name(cert, name) == 1 && X509_set_pubkey(cert, key) == 1 &&
 	    X509_sign(cert, key, NULL) > 0)
 		return cert;
@@ -31,8 +32,8 @@ static X509 *certificate_of(EVP_PKEY *key)
 	return NULL;
 }
 
-/* TLS itself makes the peer sign the handshake with the certificate's key. Whose key it is, peer.c compares; so any
- * certificate of the right kind passes here, and no chain is ever looked at. */
+/* TLS itself makes the peer sign the handshake with the certificate's key. Whose key it is, peer.c
+ * compares; so any certificate of the right kind passes here, and no chain is ever looked at. */
 static int accept_kind(X509_STORE_CTX *store, void *arg)
 {
 	X509 *cert = X509_STORE_CTX_get0_cert(store);

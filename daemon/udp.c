@@ -13,9 +13,9 @@
 #include "libproto/agree_errors.h"
 
 enum {
-	DRAIN = 64,       /* datagrams of one system call */
-	DRAINS = 8,       /* of one turn of the loop: links and journal get theirs */
-	IN_MAX = 4096,    /* octets; what is larger has to come over TCP */
+	DRAIN = 64,    /* datagrams of one system call */
+	DRAINS = 8,    /* of one turn of the loop: links and journal get theirs */
+	IN_MAX = 4096, /* octets; what is larger has to come over TCP */
 	SOCKETS_MAX = CONF_LISTEN_MAX,
 	BUFFER = 4 << 20, /* asked of the kernel, for bursts */
 };
@@ -70,7 +70,8 @@ void udp_flush(struct udp *u)
 
 	while (at < u->n_out) {
 		int fd = u->sockets[u->out_socket[at]].fd;
-		int sent = sendmmsg(fd, u->out + at, (unsigned)run_of(u, at), MSG_DONTWAIT | MSG_NOSIGNAL);
+		int sent = sendmmsg(fd, u->out + at, (unsigned)run_of(u, at),
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent < 0 && errno == EINTR)
 			continue;

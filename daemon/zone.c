@@ -14,7 +14,7 @@ enum { ZONE_TTL = 3600, ADDRESS_TTL = 3600 };
 struct zone {
 	const struct netfile *net;
 	struct ap_name agree_udp, agree_tcp; /* _agree._udp.<domain>, _agree._tcp.<domain> */
-	struct ap_name udp, tcp;             /* the empty names above those */
+	struct ap_name udp, tcp;	     /* the empty names above those */
 	struct ap_name hostmaster;
 	struct ap_name members[AP_REPLICAS_MAX];
 };
@@ -51,10 +51,10 @@ void zone_free(struct zone *z)
 void zone_soa(const struct zone *z, const struct machine *m, enum ap_section section,
 	      struct ap_dns_writer *d)
 {
-	/* serial: low 32 bits of the last executed sequence; minimum 0, against negative caching of instances */
+	/* serial: low 32 bits of the last executed sequence; minimum 0, against negative caching of
+	 * instances */
 	const uint32_t numbers[5] = {(uint32_t)machine_seq(m), 3600, 600, 86400, 0};
-	struct ap_writer *w =
-		ap_dns_rr_begin(d, section, &z->net->zone, AP_RR_SOA, AP_CLASS_IN, 0);
+	struct ap_writer *w = ap_dns_rr_begin(d, section, &z->net->zone, AP_RR_SOA, AP_CLASS_IN, 0);
 
 	ap_name_put(w, &z->members[0]);
 	ap_name_put(w, &z->hostmaster);
@@ -92,10 +92,11 @@ static void address_put(const struct zone *z, uint8_t i, uint16_t type, enum ap_
 static void srv_put(const struct zone *z, const struct ap_name *owner, struct ap_dns_writer *d)
 {
 	for (uint8_t i = 0; i < z->net->n; i++) {
-		struct ap_srv srv = {.priority = 0,
-				     .weight = 10, /* as agreectl zone publishes */
-				     .port = addr_port((const struct sockaddr *)&z->net->members[i].client.ss),
-				     .target = z->members[i]};
+		struct ap_srv srv = {
+			.priority = 0,
+			.weight = 10, /* as agreectl zone publishes */
+			.port = addr_port((const struct sockaddr *)&z->net->members[i].client.ss),
+			.target = z->members[i]};
 		struct ap_writer *w =
 			ap_dns_rr_begin(d, AP_ANSWER, owner, AP_RR_SRV, AP_CLASS_IN, ZONE_TTL);
 
@@ -150,7 +151,8 @@ static void dnskey_put(const struct zone *z, const struct machine *m, struct ap_
 
 /* ---- names ---- */
 
-static bool apex(const struct zone *z, const struct machine *m, uint16_t type, struct ap_dns_writer *d)
+static bool apex(const struct zone *z, const struct machine *m, uint16_t type,
+		 struct ap_dns_writer *d)
 {
 	if (type == AP_RR_SOA || type == AP_RR_ANY)
 		zone_soa(z, m, AP_ANSWER, d);

@@ -113,7 +113,9 @@ bool pbft_new_view_check(struct pbft *p, const struct pbft_event *ev)
 		old += c->incarnation < p->incarnations[c->replica - 1];
 		who |= pbft_bit(p, c->replica);
 	}
-	return pbft_quorum_strong(p->conf.n, who) && (old < 2 || p->conf.n == 4) &&
+	if (old > 1 && p->conf.n > 4 && !BUG(51))
+		return false; /* draft {#incarnation}: "two or more" */
+	return pbft_quorum_strong(p->conf.n, who) &&
 	       !is_old(p, ev->u.new_view.says->replica, ev->u.new_view.says->incarnation,
 		       ev->u.new_view.says->first) &&
 	       is_computed(p, ev);

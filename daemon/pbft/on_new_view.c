@@ -3,6 +3,13 @@
 #include "daemon/pbft/core.h"
 #include "daemon/bug.h"
 
+/* draft {#incarnation}: "cannot judge a NEW-VIEW yet": it comes again, and until then nothing is
+ * voted for anyway. */
+static bool may_judge(const struct pbft *p, const struct pbft_new_view *nv)
+{
+	return !pbft_is_mute(p) || (!p->lacks && nv->first <= p->executed);
+}
+
 void pbft_on_new_view(struct pbft *p, const struct pbft_event *ev)
 {
 	const struct pbft_new_view *nv = ev->u.new_view.says;
@@ -13,7 +20,8 @@ void pbft_on_new_view(struct pbft *p, const struct pbft_event *ev)
 		if (!p->recovering)
 			return;
 	}
-	if (p->lacks || nv->view < p->view || nv->view == 0 || (nv->view == p->view && p->view_active)) {
+	if (nv->view < p->view || nv->view == 0 || (nv->view == p->view && p->view_active) ||
+	    !may_judge(p, nv)) {
 		pbft_count(p, PBFT_DROP_VIEW);
 		return;
 	}

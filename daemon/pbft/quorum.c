@@ -50,7 +50,7 @@ bool pbft_quorum_strong(uint8_t n, uint16_t who)
 bool pbft_quorum_prepared(uint8_t n, uint8_t primary, uint16_t who)
 {
 	uint16_t backups = (uint16_t)(BUG(3) ? who | pbft_quorum_bit(n, primary)
-					  : who & ~pbft_quorum_bit(n, primary));
+					     : who & ~pbft_quorum_bit(n, primary));
 
 	return pbft_quorum_count(n, backups) >= 2 * pbft_quorum_faulty(n);
 }

@@ -254,6 +254,11 @@ bool merge_start(struct merge *m, struct merge_job *job)
 	return true;
 }
 
+static bool is_install(const struct merge_job *job)
+{
+	return job->absorb != NULL && job->snapshot != NULL;
+}
+
 void disk_merged(struct node *n)
 {
 	struct merge *m = n->disk->merge;
@@ -262,6 +267,11 @@ void disk_merged(struct node *n)
 		return;
 	commit(n->disk->store, m->job);
 	trace_note("merged", n->id, 0, NULL, m->job->seq);
+	if (is_install(m->job) && sim->healed_us == 0 && rng_chance(&n->disk_rng, 150)) {
+		trace_mile("%u dies with a state in its store", n->id);
+		n->dying = true; /* before anything else knows of it */
+		return;
+	}
 	m->ended = m->job;
 	m->job = NULL;
 	loop_fd(n, SIM_FD_INDEX);
