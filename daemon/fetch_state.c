@@ -345,8 +345,7 @@ static void keep_section(struct run *r, const ap_leaves *m)
 {
 	struct absorb *a;
 
-	if (m->leaves.len != (size_t)32 << fetch_state_bits() ||
-	    transfer_leaf(&r->fetch_state->t, (m->section << fetch_state_bits()) + 1) == NULL)
+	if (m->leaves.len != (size_t)32 << fetch_state_bits())
 		return;
 	a = calloc(1, sizeof(*a));
 	if (a == NULL)
@@ -371,12 +370,16 @@ static const char *on_section(struct run *r, uint8_t from, const uint8_t *body, 
 	if (!ap_reader_done(&reader) || m.leaves.len % 32 != 0 || m.path.len % 32 != 0 ||
 	    m.leaves.len > AP_SECTION_LEAVES * 32 || m.path.len > AP_FRONTIER_MAX * 32)
 		return "section: does not decode";
-	if (!transfer_section(t, from, m.size, m.section, m.leaves.data, m.leaves.len / 32,
-			      m.path.data, m.path.len / 32, run_now()))
+	switch (transfer_section(t, from, m.size, m.section, m.leaves.data, m.leaves.len / 32,
+				 m.path.data, m.path.len / 32, run_now())) {
+	case TRANSFER_WRONG:
 		return "section: not that of the signed state";
-	if (t->phase == TRANSFER_HISTORY && m.size == t->size)
+	case TRANSFER_TAKE:
 		keep_section(r, &m);
-	return NULL;
+		return NULL;
+	default: /* late, or never asked for: nothing says that it is right */
+		return NULL;
+	}
 }
 
 /* One chunk behind the others of a run. */

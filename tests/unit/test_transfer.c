@@ -88,7 +88,9 @@ static void answer_leaves(struct world *w, const struct transfer_order *o)
 		leaves[n - 1][5] ^= 1;
 	assert_int_equal(transfer_section(&w->t, o->to, o->first, o->last, leaves[0], n, path[0],
 					  height, w->now),
-			 o->to != w->liar);
+			 o->to == w->liar ? TRANSFER_WRONG
+			 : n == 0	  ? TRANSFER_REPEAT
+					  : TRANSFER_TAKE);
 }
 
 static void answer_chunks(struct world *w, const struct transfer_order *o)
