@@ -489,8 +489,11 @@ static const char *on_chunks(struct run *r, uint8_t from, const uint8_t *body, s
 
 bool fetch_state_frame(struct run *r, uint8_t from, uint8_t type, const uint8_t *body, size_t len)
 {
+	struct transfer *t = &r->fetch_state->t;
 	const char *why;
 
+	if (t->phase == TRANSFER_IDLE || (t->lied >> (from - 1) & 1) != 0)
+		return true;
 	if (type == AP_MESSAGE_state)
 		why = on_state(r, from, body, len);
 	else if (type == AP_MESSAGE_leaves)
@@ -499,7 +502,7 @@ bool fetch_state_frame(struct run *r, uint8_t from, uint8_t type, const uint8_t 
 		why = on_chunks(r, from, body, len);
 	if (why == NULL)
 		return true;
-	transfer_liar(&r->fetch_state->t, from);
+	transfer_liar(t, from);
 	log_say(LOG_L_ERROR, "state transfer: member=%u is not asked any more: %s", from, why);
 	return false;
 }

@@ -192,6 +192,8 @@ static void rest(struct transfer *t, uint8_t id, uint64_t now_ms)
 
 void transfer_liar(struct transfer *t, uint8_t id)
 {
+	if ((t->lied & bit(id)) != 0)
+		return; /* however much it sends, it is one member that was asked in vain */
 	close_all(t, id);
 	t->lied |= bit(id);
 	t->barren++;
