@@ -64,6 +64,12 @@ void fetch_state_behind(struct run *r)
 	r->fetch_state->look_ms = 0;
 }
 
+void fetch_state_renewed(struct run *r)
+{
+	transfer_end(&r->fetch_state->t);
+	r->fetch_state->look_ms = 0;
+}
+
 void fetch_state_link(struct run *r, uint8_t id, bool up)
 {
 	transfer_link(&r->fetch_state->t, id, up);

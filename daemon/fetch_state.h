@@ -30,6 +30,8 @@ void fetch_state_link(struct run *, uint8_t id, bool up);
 /* The store has become further: is a state installed? */
 void fetch_state_stored(struct run *);
 
+/* The store is another one: what came so far is not in it. What is needed begins again. */
+void fetch_state_renewed(struct run *);
 /* Others no longer have what this replica lacks. */
 void fetch_state_behind(struct run *);
 

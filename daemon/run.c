@@ -317,6 +317,7 @@ int run_renew_store(struct run *r, struct disk_error *why)
 	if (r->index_event != NULL)
 		event_free(r->index_event);
 	r->index_event = NULL;
+	fetch_state_renewed(r);
 	status = index_renew(r->index, why);
 	if (status != 0)
 		return status;
