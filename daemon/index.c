@@ -777,7 +777,9 @@ int index_renew(struct index *x, struct disk_error *why)
 	forget_all(x);
 	x->merged_seq = x->stable_seq = x->executing = x->installed = 0;
 	status = merge_put_aside(&x->conf, why);
-	return status != 0 ? status : merge_open(&x->merge, &x->conf, why);
+	if (status != 0 && status != DISK_ENOTFOUND)
+		return status;
+	return merge_open(&x->merge, &x->conf, why);
 }
 
 void index_proof(struct index *x, uint64_t seq, const uint8_t *octets, size_t len)

@@ -140,7 +140,9 @@ bool merge_section(struct merge *, uint64_t size, uint64_t section, uint8_t leav
 bool merge_chunk(struct merge *, uint64_t seq, uint64_t *time_ms, ap_bytes *outcomes);
 /* Leaves of a block's tree. */
 bool merge_block_leaves(struct merge *, uint64_t seq, size_t count, uint8_t leaves[][32]);
-/* Moves the store away, so that the next merge_open() makes a new one. 0 or DISK_E*. */
+/* Moves the store away, so that the next merge_open() makes a new one. 0 or DISK_E*;
+ * DISK_ENOTFOUND: there is none, as after a crash between the two, and what was moved away before
+ * stays. */
 int merge_put_aside(const struct index_conf *, struct disk_error *why);
 
 #endif

@@ -541,7 +541,9 @@ static int start_store(struct run *r, const struct index_conf *conf, struct disk
 		"%s: it is kept as %s/store.aside, and what it had is fetched from the others",
 		why->text, r->conf->data);
 	status = merge_put_aside(conf, why);
-	return status != 0 ? status : index_open(&r->index, conf, why);
+	if (status != 0 && status != DISK_ENOTFOUND)
+		return status;
+	return index_open(&r->index, conf, why);
 }
 
 static int start_storage(struct run *r, struct disk_error *why)
