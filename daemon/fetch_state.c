@@ -551,7 +551,7 @@ static void take_up(struct run *r, uint64_t seq)
 	r->merge_due.token = 0;
 	r->executed_due = false;
 	clock_judge(&r->clock, machine_time(r->machine), run_wall(), run_now());
-	sign_resume(r->sign, seq);
+	sign_resume(r->sign, run_now());
 	if (r->quarantine != QUARANTINE_NONE && quarantine_write(r, QUARANTINE_FOLLOWS, &why) != 0)
 		run_fail(r, why.text);
 	log_say(LOG_L_INFO,
