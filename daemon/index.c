@@ -828,6 +828,8 @@ static int load_merged(struct index *x, struct disk_error *why)
 
 	if (found >= 0)
 		return 0;
+	if (found == -2) /* no damage: the store stays where it is */
+		return disk_say(why, DISK_ESYSTEM, "out of memory while opening the store");
 	return disk_say(why, DISK_EDAMAGED, "%s", merge_error(x->merge));
 }
 

@@ -128,7 +128,7 @@ int merge_find(struct merge *, const uint8_t id[AP_ID_LEN], struct merged_outcom
 int merge_find_block(struct merge *, uint64_t seq, struct merged_block *out);
 /* Its leaf's way to the root of its block, which has n_leaves. */
 int merge_find_path(struct merge *, const struct merged_outcome *, size_t n_leaves, ap_path *path);
-/* The snapshot: 1, 0 none, -1 damaged. Copied, the caller frees it. */
+/* The snapshot: 1, 0 none, -1 damaged, -2 no memory. Copied, the caller frees it. */
 int merge_snapshot(struct merge *, uint64_t *seq, uint8_t **octets, size_t *len);
 /* What proves it: octets copied, 0: none. */
 int merge_proof(struct merge *, uint8_t *out, size_t cap);
