@@ -371,6 +371,11 @@ static int machine_restored(struct replay *p, struct disk_error *why)
 	p->merged = index_merged(p->r->index, &octets, &len);
 	if (p->merged == 0)
 		return 0;
+	if (octets != NULL && !machine_snapshot_known(octets, len))
+		return disk_say(why, DISK_EVERSION,
+				"the store's state of batch %llu is of another version of this "
+				"program: start the version that wrote it",
+				(unsigned long long)p->merged);
 	if (octets == NULL || machine_restore(p->r->machine, octets, len) != 0 ||
 	    machine_seq(p->r->machine) != p->merged)
 		return disk_say(why, DISK_EDAMAGED,
