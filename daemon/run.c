@@ -449,6 +449,8 @@ static bool on_frame(void *arg, uint8_t from, uint8_t type, const uint8_t *body,
 	struct run *r = arg;
 	bool good;
 
+	if (r->failure[0] != '\0')
+		return true; /* more may lie behind the frame that it stops for */
 	switch (type) {
 	case AP_MESSAGE_share:
 		good = on_share(r, from, body, len);
@@ -758,6 +760,14 @@ static void free_state(struct run *r)
 	index_close(r->index);
 	bodies_free(r->bodies);
 	fetch_state_free(r->fetch_state);
+	while (r->overflow != NULL) {
+		struct overflow *next = r->overflow->next;
+
+		free(r->overflow);
+		r->overflow = next;
+	}
+	r->overflow_end = &r->overflow;
+	r->token_count = 0; /* they count records of that journal */
 	free(r->machine_memory);
 	free(r->pbft_memory);
 	free(r->snapshot);
@@ -900,12 +910,6 @@ void run_free(struct run *r)
 	free_state(r);
 	views_free(r->views);
 	free(r->verifier.cache);
-	while (r->overflow != NULL) {
-		struct overflow *next = r->overflow->next;
-
-		free(r->overflow);
-		r->overflow = next;
-	}
 	sodium_munlock(r->secret, sizeof(r->secret)); /* wipes */
 	free(r);
 }
