@@ -5,6 +5,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,15 +23,31 @@ static const struct ctl_option options[] = {
 	{NULL, NULL, NULL},
 };
 
-/* The replica must be able to read and to remove it, whoever we are. */
+/* The replica must be able to read and to remove it, whoever we are. The directory is its user's,
+ * who could have put another file in the place of the one that was just written: only that one,
+ * which is ours and has no other name, is given away. */
+static bool give_to(const char *path, const struct stat *owner)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	bool good;
+
+	if (fd < 0)
+		return false;
+	errno = EPERM;
+	good = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	       st.st_nlink == 1 && fchown(fd, owner->st_uid, owner->st_gid) == 0;
+	(void)close(fd);
+	return good;
+}
+
 static int give_away(const struct ctl_args *args, const char *data)
 {
 	char path[DISK_PATH_MAX];
 	struct stat st;
 
 	if (snprintf(path, sizeof(path), "%s/%s", data, RECOVER_FILE) >= (int)sizeof(path) ||
-	    stat(data, &st) != 0 ||
-	    (st.st_uid != geteuid() && lchown(path, st.st_uid, st.st_gid) != 0))
+	    stat(data, &st) != 0 || (st.st_uid != geteuid() && !give_to(path, &st)))
 		return ctl_fail(args, "%s/%s: cannot give it to the owner of %s: %s", data,
 				RECOVER_FILE, data, strerror(errno));
 	return CTL_OK;

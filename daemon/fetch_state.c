@@ -67,6 +67,12 @@ void fetch_state_behind(struct run *r)
 	r->fetch_state->look_ms = 0;
 }
 
+void fetch_state_renewed(struct run *r)
+{
+	transfer_end(&r->fetch_state->t);
+	r->fetch_state->look_ms = 0;
+}
+
 void fetch_state_link(struct run *r, uint8_t id, bool up)
 {
 	transfer_link(&r->fetch_state->t, id, up);
@@ -363,8 +369,7 @@ static void keep_section(struct run *r, const ap_leaves *m)
 {
 	struct absorb *a;
 
-	if (m->leaves.len != (size_t)32 << fetch_state_bits() ||
-	    transfer_leaf(&r->fetch_state->t, (m->section << fetch_state_bits()) + 1) == NULL)
+	if (m->leaves.len != (size_t)32 << fetch_state_bits())
 		return;
 	a = calloc(1, sizeof(*a));
 	if (a == NULL)
@@ -389,12 +394,16 @@ static const char *on_section(struct run *r, uint8_t from, const uint8_t *body, 
 	if (!ap_reader_done(&reader) || m.leaves.len % 32 != 0 || m.path.len % 32 != 0 ||
 	    m.leaves.len > AP_SECTION_LEAVES * 32 || m.path.len > AP_FRONTIER_MAX * 32)
 		return "section: does not decode";
-	if (!transfer_section(t, from, m.size, m.section, m.leaves.data, m.leaves.len / 32,
-			      m.path.data, m.path.len / 32, run_now()))
+	switch (transfer_section(t, from, m.size, m.section, m.leaves.data, m.leaves.len / 32,
+				 m.path.data, m.path.len / 32, run_now())) {
+	case TRANSFER_WRONG:
 		return "section: not that of the signed state";
-	if (t->phase == TRANSFER_HISTORY && m.size == t->size)
+	case TRANSFER_TAKE:
 		keep_section(r, &m);
-	return NULL;
+		return NULL;
+	default: /* late, or never asked for: nothing says that it is right */
+		return NULL;
+	}
 }
 
 /* One chunk behind the others of a run. */
@@ -504,8 +513,11 @@ static const char *on_chunks(struct run *r, uint8_t from, const uint8_t *body, s
 
 bool fetch_state_frame(struct run *r, uint8_t from, uint8_t type, const uint8_t *body, size_t len)
 {
+	struct transfer *t = &r->fetch_state->t;
 	const char *why;
 
+	if (t->phase == TRANSFER_IDLE || (t->lied >> (from - 1) & 1) != 0)
+		return true;
 	if (type == AP_MESSAGE_state)
 		why = on_state(r, from, body, len);
 	else if (type == AP_MESSAGE_leaves)
@@ -514,7 +526,7 @@ bool fetch_state_frame(struct run *r, uint8_t from, uint8_t type, const uint8_t 
 		why = on_chunks(r, from, body, len);
 	if (why == NULL)
 		return true;
-	transfer_liar(&r->fetch_state->t, from);
+	transfer_liar(t, from);
 	log_say(LOG_L_ERROR, "state transfer: member=%u is not asked any more: %s", from, why);
 	return false;
 }
@@ -557,7 +569,7 @@ static void take_up(struct run *r, uint64_t seq)
 	r->merge_due.token = 0;
 	r->executed_due = false;
 	clock_judge(&r->clock, machine_time(r->machine), run_wall(), run_now());
-	sign_resume(r->sign, seq);
+	sign_resume(r->sign, run_now());
 	if (r->quarantine != QUARANTINE_NONE && quarantine_write(r, QUARANTINE_FOLLOWS, &why) != 0)
 		run_fail(r, why.text);
 	log_say(LOG_L_INFO,

@@ -23,12 +23,15 @@ uint8_t fetch_state_bits(void); /* leaves of a section: 2^bits */
 /* At the end of each turn: begins one where it is needed, asks for what is next. When to call
  * again. */
 uint64_t fetch_state_turn(struct run *);
-/* A STATE, LEAVES or CHUNKS. false: its sender lies. */
+/* A STATE, LEAVES or CHUNKS. false: its sender lies. Where nothing is transferred, or its sender is
+ * known to lie, it is not looked at. */
 bool fetch_state_frame(struct run *, uint8_t from, uint8_t type, const uint8_t *body, size_t len);
 void fetch_state_link(struct run *, uint8_t id, bool up);
 /* The store has become further: is a state installed? */
 void fetch_state_stored(struct run *);
 
+/* The store is another one: what came so far is not in it. What is needed begins again. */
+void fetch_state_renewed(struct run *);
 /* Others no longer have what this replica lacks. */
 void fetch_state_behind(struct run *);
 

@@ -777,7 +777,9 @@ int index_renew(struct index *x, struct disk_error *why)
 	forget_all(x);
 	x->merged_seq = x->stable_seq = x->executing = x->installed = 0;
 	status = merge_put_aside(&x->conf, why);
-	return status != 0 ? status : merge_open(&x->merge, &x->conf, why);
+	if (status != 0 && status != DISK_ENOTFOUND)
+		return status;
+	return merge_open(&x->merge, &x->conf, why);
 }
 
 void index_proof(struct index *x, uint64_t seq, const uint8_t *octets, size_t len)
@@ -826,6 +828,8 @@ static int load_merged(struct index *x, struct disk_error *why)
 
 	if (found >= 0)
 		return 0;
+	if (found == -2) /* no damage: the store stays where it is */
+		return disk_say(why, DISK_ESYSTEM, "out of memory while opening the store");
 	return disk_say(why, DISK_EDAMAGED, "%s", merge_error(x->merge));
 }
 

@@ -128,7 +128,7 @@ int merge_find(struct merge *, const uint8_t id[AP_ID_LEN], struct merged_outcom
 int merge_find_block(struct merge *, uint64_t seq, struct merged_block *out);
 /* Its leaf's way to the root of its block, which has n_leaves. */
 int merge_find_path(struct merge *, const struct merged_outcome *, size_t n_leaves, ap_path *path);
-/* The snapshot: 1, 0 none, -1 damaged. Copied, the caller frees it. */
+/* The snapshot: 1, 0 none, -1 damaged, -2 no memory. Copied, the caller frees it. */
 int merge_snapshot(struct merge *, uint64_t *seq, uint8_t **octets, size_t *len);
 /* What proves it: octets copied, 0: none. */
 int merge_proof(struct merge *, uint8_t *out, size_t cap);
@@ -140,7 +140,9 @@ bool merge_section(struct merge *, uint64_t size, uint64_t section, uint8_t leav
 bool merge_chunk(struct merge *, uint64_t seq, uint64_t *time_ms, ap_bytes *outcomes);
 /* Leaves of a block's tree. */
 bool merge_block_leaves(struct merge *, uint64_t seq, size_t count, uint8_t leaves[][32]);
-/* Moves the store away, so that the next merge_open() makes a new one. 0 or DISK_E*. */
+/* Moves the store away, so that the next merge_open() makes a new one. 0 or DISK_E*;
+ * DISK_ENOTFOUND: there is none, as after a crash between the two, and what was moved away before
+ * stays. */
 int merge_put_aside(const struct index_conf *, struct disk_error *why);
 
 #endif

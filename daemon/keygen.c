@@ -438,8 +438,10 @@ static int load(struct keygen *k, const struct machine_key *key, struct disk_err
 	n = files_get(k->dir, SHARE_FILE, octets, sizeof(octets), why);
 	if (n == DISK_ENOTFOUND)
 		return watch(k, key, "missing", why);
-	if (n < 0 && n != DISK_ETOOBIG)
+	if (n < 0 && n != DISK_ETOOBIG) {
+		sodium_memzero(octets, sizeof(octets)); /* it may have been read in part */
 		return n;
+	}
 	status = frost_key_get(&share, octets, n < 0 ? 0 : (size_t)n);
 	sodium_memzero(octets, sizeof(octets));
 	if (status == 0 && (share.id != k->conf.self || memcmp(share.group.key, key->pk, 32) != 0))

@@ -438,14 +438,17 @@ int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len
 	merge_read_begin(m);
 	status = kv_get(m->reader, META, (struct kv_span){SNAPSHOT_KEY, sizeof(SNAPSHOT_KEY) - 1},
 			&value);
-	if (status == 0 && value.n >= 8 && (*octets = malloc(value.n)) != NULL) {
-		*seq = disk_get64(value.at);
-		*len = value.n - 8;
-		memcpy(*octets, (const uint8_t *)value.at + 8, *len);
-		found = 1;
+	if (status == 0 && value.n >= 8) {
+		*octets = malloc(value.n);
+		found = *octets != NULL ? 1 : -2;
 	} else if (status != DISK_ENOTFOUND) {
 		merge_fail(m, "snapshot");
 		found = -1;
+	}
+	if (found == 1) {
+		*seq = disk_get64(value.at);
+		*len = value.n - 8;
+		memcpy(*octets, (const uint8_t *)value.at + 8, *len);
 	}
 	merge_read_end(m);
 	return found;

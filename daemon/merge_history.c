@@ -10,9 +10,11 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "daemon/merge_priv.h"
 #include "libproto/crypto.h"
@@ -308,15 +310,18 @@ int merge_put_aside(const struct index_conf *conf, struct disk_error *why)
 {
 	static const char *const files[] = {"data.mdb", "lock.mdb"};
 	char from[DISK_PATH_MAX], to[DISK_PATH_MAX], file[DISK_PATH_MAX + 16];
+	struct stat st;
 
 	snprintf(from, sizeof(from), "%s/store", conf->dir);
 	snprintf(to, sizeof(to), "%s/store.aside", conf->dir);
+	if (lstat(from, &st) != 0 && errno == ENOENT)
+		return DISK_ENOTFOUND;
 	for (size_t i = 0; i < 2; i++) {
 		snprintf(file, sizeof(file), "%s/%s", to, files[i]);
 		remove(file);
 	}
 	remove(to);
 	if (rename(from, to) != 0)
-		return disk_say(why, DISK_ESYSTEM, "cannot move %s away", from);
+		return disk_fail(why, "cannot move away", from, errno);
 	return disk_sync_dir(conf->dir, why);
 }

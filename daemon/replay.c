@@ -67,6 +67,13 @@ static int no_memory(struct replay *p)
 	return bad(p, "out of memory");
 }
 
+static int no_memory_say(struct disk_error *why)
+{
+	return disk_say(why, DISK_ESYSTEM,
+			"out of memory for the journal: give this replica more, "
+			"and start it again");
+}
+
 static struct vote *vote_add(struct replay *p, uint8_t type)
 {
 	struct vote *v = calloc(1, sizeof(*v));
@@ -118,7 +125,9 @@ static int on_fetched(struct replay *p, const struct journal_record *rec)
 {
 	struct vote *v = vote_add(p, RECORD_FETCHED);
 
-	if (v == NULL || vote_batch(p, v, rec, 0) != NULL)
+	if (v == NULL)
+		return no_memory(p);
+	if (vote_batch(p, v, rec, 0) != NULL)
 		return bad(p, "a fetched batch is not what it was");
 	v->p.seq = rec->seq;
 	memcpy(v->p.batch.octets, v->batch->digest, 32);
@@ -247,7 +256,9 @@ static int on_signature(struct replay *p, const struct journal_record *rec)
 {
 	struct signature *s = calloc(1, sizeof(*s));
 
-	if (s == NULL || rec->length != 4 + 64) {
+	if (s == NULL)
+		return no_memory(p);
+	if (rec->length != 4 + 64) {
 		free(s);
 		return bad(p, "a signature does not decode");
 	}
@@ -314,13 +325,11 @@ static int machine_again(struct replay *p, struct disk_error *why)
 	struct run *r = p->r;
 	uint8_t *buf = malloc(RUN_FRAME_MAX);
 	struct pbft_batch *refs = malloc(sizeof(*refs));
-	int status = 0;
+	int status = buf != NULL && refs != NULL ? 0 : no_memory_say(why);
 
 	for (uint64_t seq = p->merged + 1; seq <= p->base.executed && status == 0; seq++) {
-		ap_bytes octets = {NULL, 0};
+		ap_bytes octets = effect_batch(r, seq, NULL, buf, RUN_FRAME_MAX);
 
-		if (buf != NULL && refs != NULL)
-			octets = effect_batch(r, seq, NULL, buf, RUN_FRAME_MAX);
 		if (octets.data == NULL ||
 		    verify_batch_octets(&r->verifier, octets.data, octets.len, refs) != NULL)
 			status = disk_say(
@@ -366,6 +375,11 @@ static int machine_restored(struct replay *p, struct disk_error *why)
 	p->merged = index_merged(p->r->index, &octets, &len);
 	if (p->merged == 0)
 		return 0;
+	if (octets != NULL && !machine_snapshot_known(octets, len))
+		return disk_say(why, DISK_EVERSION,
+				"the store's state of batch %llu is of another version of this "
+				"program: start the version that wrote it",
+				(unsigned long long)p->merged);
 	if (octets == NULL || machine_restore(p->r->machine, octets, len) != 0 ||
 	    machine_seq(p->r->machine) != p->merged)
 		return disk_say(why, DISK_EDAMAGED,
@@ -398,16 +412,18 @@ static int core_view(struct replay *p, const struct vote *v)
 {
 	struct run *r = p->r;
 	ap_bytes octets = {v->octets, v->len};
+	bool change = v->type == RECORD_VIEW_CHANGE;
 
-	if (v->type == RECORD_VIEW_CHANGE)
-		return views_read_change(r->views, &r->verifier, octets, true) == NULL &&
-				       views_keep_change(r->views, r->self, octets)
-			       ? pbft_restore_view_change(r->pbft, &r->views->changes[0])
-			       : -1;
-	return views_read_new_view(r->views, &r->verifier, octets, true) == NULL &&
-			       views_keep_new_view(r->views, octets)
-		       ? pbft_restore_new_view(r->pbft, &r->views->says)
-		       : -1;
+	if ((change ? views_read_change(r->views, &r->verifier, octets, true)
+		    : views_read_new_view(r->views, &r->verifier, octets, true)) != NULL)
+		return -1;
+	if (!(change ? views_keep_change(r->views, r->self, octets)
+		     : views_keep_new_view(r->views, octets))) {
+		p->verdict = DISK_ESYSTEM;
+		return -1;
+	}
+	return change ? pbft_restore_view_change(r->pbft, &r->views->changes[0])
+		      : pbft_restore_new_view(r->pbft, &r->views->says);
 }
 
 static int core_vote(struct replay *p, const struct vote *v)

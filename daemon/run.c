@@ -319,6 +319,7 @@ int run_renew_store(struct run *r, struct disk_error *why)
 	if (r->index_event != NULL)
 		event_free(r->index_event);
 	r->index_event = NULL;
+	fetch_state_renewed(r);
 	status = index_renew(r->index, why);
 	if (status != 0)
 		return status;
@@ -450,6 +451,8 @@ static bool on_frame(void *arg, uint8_t from, uint8_t type, const uint8_t *body,
 	struct run *r = arg;
 	bool good;
 
+	if (r->failure[0] != '\0')
+		return true; /* more may lie behind the frame that it stops for */
 	switch (type) {
 	case AP_MESSAGE_share:
 		good = on_share(r, from, body, len);
@@ -542,7 +545,9 @@ static int start_store(struct run *r, const struct index_conf *conf, struct disk
 		"%s: it is kept as %s/store.aside, and what it had is fetched from the others",
 		why->text, r->conf->data);
 	status = merge_put_aside(conf, why);
-	return status != 0 ? status : index_open(&r->index, conf, why);
+	if (status != 0 && status != DISK_ENOTFOUND)
+		return status;
+	return index_open(&r->index, conf, why);
 }
 
 static int start_storage(struct run *r, struct disk_error *why)
@@ -757,6 +762,14 @@ static void free_state(struct run *r)
 	index_close(r->index);
 	bodies_free(r->bodies);
 	fetch_state_free(r->fetch_state);
+	while (r->overflow != NULL) {
+		struct overflow *next = r->overflow->next;
+
+		free(r->overflow);
+		r->overflow = next;
+	}
+	r->overflow_end = &r->overflow;
+	r->token_count = 0; /* they count records of that journal */
 	free(r->machine_memory);
 	free(r->pbft_memory);
 	free(r->snapshot);
@@ -899,12 +912,6 @@ void run_free(struct run *r)
 	free_state(r);
 	views_free(r->views);
 	free(r->verifier.cache);
-	while (r->overflow != NULL) {
-		struct overflow *next = r->overflow->next;
-
-		free(r->overflow);
-		r->overflow = next;
-	}
 	sodium_munlock(r->secret, sizeof(r->secret)); /* wipes */
 	free(r);
 }

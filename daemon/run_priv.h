@@ -79,6 +79,7 @@ struct run {
 	struct {
 		uint64_t slot;
 		uint32_t n;
+		size_t octets;		/* of answers */
 	} asked_state[AP_REPLICAS_MAX]; /* serve_state.c's */
 	void *machine_memory, *pbft_memory;
 	struct machine *machine;

@@ -14,7 +14,7 @@
 #include "daemon/state_format.h"
 #include "libproto/crypto.h"
 
-enum { SLOT_MS = 100, SLOT_MAX = 64 };
+enum { SLOT_MS = 100, SLOT_MAX = 64, SLOT_OCTETS = 8 * 1024 * 1024 };
 
 static struct iovec part(const void *octets, size_t len)
 {
@@ -38,7 +38,9 @@ static uint64_t merged(const struct run *r)
 	return info.merged_seq;
 }
 
-/* So many questions of one member in a tenth of a second: they cost reading and hashing. */
+/* So many questions of one member in a tenth of a second, and so many octets in answer to them:
+ * they cost reading and hashing. More than a member that verifies and stores what comes can take.
+ */
 static bool may_ask(struct run *r, uint8_t from)
 {
 	uint64_t slot = run_now() / SLOT_MS;
@@ -46,8 +48,15 @@ static bool may_ask(struct run *r, uint8_t from)
 	if (r->asked_state[from - 1].slot != slot) {
 		r->asked_state[from - 1].slot = slot;
 		r->asked_state[from - 1].n = 0;
+		r->asked_state[from - 1].octets = 0;
 	}
-	return r->asked_state[from - 1].n++ < SLOT_MAX;
+	return r->asked_state[from - 1].n++ < SLOT_MAX &&
+	       r->asked_state[from - 1].octets < SLOT_OCTETS;
+}
+
+static void has_cost(struct run *r, uint8_t from, size_t octets)
+{
+	r->asked_state[from - 1].octets += octets;
 }
 
 static void send_state(struct run *r, uint8_t to, const uint8_t *proof, size_t n,
@@ -80,13 +89,14 @@ static bool serve_fixed(struct run *r, uint8_t from, const uint8_t *body, size_t
 		return false;
 	pbft_info(r->pbft, &core);
 	n = merge_proof(index_merge(r->index), proof, sizeof(proof));
-	if (!core.diverged && !core.lacks && n > 8 + 32 && takes_more(r, from) &&
-	    may_ask(r, from) &&
-	    merge_snapshot(index_merge(r->index), &seq, &fixed, &fixed_len) == 1 && seq > m.above &&
+	if (!core.diverged && !core.lacks && n > 8 + 32 && disk_get64(proof) > m.above &&
+	    takes_more(r, from) && may_ask(r, from) &&
+	    merge_snapshot(index_merge(r->index), &seq, &fixed, &fixed_len) == 1 &&
 	    disk_get64(proof) == seq)
 		send_state(r, from, proof, (size_t)n, fixed, fixed_len);
 	else
 		send_state(r, from, none, sizeof(none), NULL, 0);
+	has_cost(r, from, fixed_len);
 	free(fixed);
 	return true;
 }
@@ -194,6 +204,7 @@ static bool serve_chunks(struct run *r, uint8_t from, const uint8_t *body, size_
 	if (!core.diverged && !core.lacks && m.last <= merged(r) && takes_more(r, from) &&
 	    may_ask(r, from))
 		n = chunks_fill(r, &m, octets, sizeof(octets));
+	has_cost(r, from, n);
 	disk_put64(head, m.first);
 	disk_put64(head + 8, m.last);
 	disk_put32(head + 16, (uint32_t)n);

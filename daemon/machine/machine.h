@@ -203,6 +203,10 @@ size_t machine_snapshot(const struct machine *m, uint8_t *out, size_t cap);
  * to check, with machine_digest(). The store is the caller's to bring to the same sequence. */
 int machine_restore(struct machine *m, const uint8_t *octets, size_t len);
 
+/* false: another version of this program made the snapshot, in a format that machine_restore() does
+ * not read; it need not be damaged. */
+bool machine_snapshot_known(const uint8_t *octets, size_t len);
+
 /* The tree of what became final, one leaf a batch: draft {#state}. */
 const struct ap_frontier *machine_history(const struct machine *m);
 

@@ -366,6 +366,11 @@ size_t machine_snapshot(const struct machine *m, uint8_t *out, size_t cap)
 	return w.bad == NULL ? ap_writer_len(&w) : 0;
 }
 
+bool machine_snapshot_known(const uint8_t *octets, size_t len)
+{
+	return len > 0 && octets[0] == VERSION;
+}
+
 int machine_restore(struct machine *m, const uint8_t *octets, size_t len)
 {
 	struct ap_reader r;

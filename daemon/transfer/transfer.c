@@ -192,6 +192,8 @@ static void rest(struct transfer *t, uint8_t id, uint64_t now_ms)
 
 void transfer_liar(struct transfer *t, uint8_t id)
 {
+	if ((t->lied & bit(id)) != 0)
+		return; /* however much it sends, it is one member that was asked in vain */
 	close_all(t, id);
 	t->lied |= bit(id);
 	t->barren++;
@@ -409,32 +411,32 @@ bool transfer_state(struct transfer *t, uint8_t from, uint64_t size, uint64_t fl
 	return true;
 }
 
-bool transfer_section(struct transfer *t, uint8_t from, uint64_t size, uint64_t section,
-		      const uint8_t *leaves, size_t n_leaves, const uint8_t *path, size_t n_path,
-		      uint64_t now_ms)
+enum transfer_verdict transfer_section(struct transfer *t, uint8_t from, uint64_t size,
+				       uint64_t section, const uint8_t *leaves, size_t n_leaves,
+				       const uint8_t *path, size_t n_path, uint64_t now_ms)
 {
 	struct transfer_asked *a = asked_find(t, from, TRANSFER_ASK_SECTION, size, section);
 	struct transfer_section *s;
 
 	if (t->phase != TRANSFER_HISTORY || a == NULL)
-		return true; /* late: somebody else was asked */
+		return TRANSFER_REPEAT; /* late: somebody else was asked, or nobody was */
 	asked_close(t, a);
 	s = section_of(t, (section << t->conf.bits) + 1);
 	if (s == NULL || s->step != UNASKED)
-		return true;
+		return TRANSFER_REPEAT;
 	if (n_leaves == 0) {
 		rest(t, from, now_ms);
-		return true;
+		return TRANSFER_REPEAT;
 	}
 	if (!transfer_section_check(t->conf.sha256, t->conf.bits, &t->frontier, section, leaves,
 				    n_leaves, path, n_path)) {
 		transfer_liar(t, from);
-		return false;
+		return TRANSFER_WRONG;
 	}
 	memcpy(s->leaf, leaves, 32 * n_leaves);
 	s->step = UNSEEN;
 	t->barren = 0;
-	return true;
+	return TRANSFER_TAKE;
 }
 
 bool transfer_is_asked(const struct transfer *t, uint8_t from, uint64_t first, uint64_t last)
@@ -457,8 +459,8 @@ static void judge_age(struct transfer *t, uint64_t seq, uint64_t time_ms)
 		t->bottom = seq;
 }
 
-enum transfer_chunk transfer_chunk(struct transfer *t, uint8_t from, uint64_t seq,
-				   const uint8_t leaf[32], uint64_t time_ms)
+enum transfer_verdict transfer_chunk(struct transfer *t, uint8_t from, uint64_t seq,
+				     const uint8_t leaf[32], uint64_t time_ms)
 {
 	const uint8_t *right = t->phase == TRANSFER_HISTORY ? transfer_leaf(t, seq) : NULL;
 	struct transfer_section *s;

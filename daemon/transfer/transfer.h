@@ -62,10 +62,10 @@ struct transfer_order {
 
 enum transfer_phase { TRANSFER_IDLE, TRANSFER_STATE, TRANSFER_HISTORY, TRANSFER_INSTALLING };
 
-enum transfer_chunk {
-	TRANSFER_TAKE,	 /* right, and wanted: store it */
-	TRANSFER_REPEAT, /* not wanted (any more) */
-	TRANSFER_WRONG,	 /* its sender lies, and is not asked again */
+enum transfer_verdict {			 /* of a section or a chunk */
+			TRANSFER_TAKE,	 /* right, and wanted: store it */
+			TRANSFER_REPEAT, /* not wanted (any more) */
+			TRANSFER_WRONG,	 /* its sender lies, and is not asked again */
 };
 
 struct transfer_asked { /* a question under way */
@@ -117,13 +117,13 @@ uint64_t transfer_wake(const struct transfer *, uint64_t now_ms); /* UINT64_MAX:
  * the target now, and the shell keeps its octets. */
 bool transfer_state(struct transfer *, uint8_t from, uint64_t size, uint64_t floor_ms,
 		    const struct ap_frontier *, uint64_t now_ms);
-/* false: it is wrong, and its sender is not asked again. leaves: n_leaves * 32 octets. */
-bool transfer_section(struct transfer *, uint8_t from, uint64_t size, uint64_t section,
-		      const uint8_t *leaves, size_t n_leaves, const uint8_t *path, size_t n_path,
-		      uint64_t now_ms);
+/* leaves: n_leaves * 32 octets. Only what is taken has been looked at, and is proven. */
+enum transfer_verdict transfer_section(struct transfer *, uint8_t from, uint64_t size,
+				       uint64_t section, const uint8_t *leaves, size_t n_leaves,
+				       const uint8_t *path, size_t n_path, uint64_t now_ms);
 /* One chunk of an answer to (first, last), by its leaf hash and its T. */
-enum transfer_chunk transfer_chunk(struct transfer *, uint8_t from, uint64_t seq,
-				   const uint8_t leaf[32], uint64_t time_ms);
+enum transfer_verdict transfer_chunk(struct transfer *, uint8_t from, uint64_t seq,
+				     const uint8_t leaf[32], uint64_t time_ms);
 /* The answer has ended, with so many chunks. */
 void transfer_chunks_end(struct transfer *, uint8_t from, uint64_t first, uint64_t last,
 			 size_t count, uint64_t now_ms);

@@ -11,7 +11,7 @@ uint16_t transfer_section_leaves(uint8_t bits, uint64_t size, uint64_t section)
 
 	if (section < whole)
 		return (uint16_t)(1u << bits);
-	return section == whole ? (uint16_t)(size & ((1u << bits) - 1)) : 0;
+	return (uint16_t)(section == whole ? size & ((1u << bits) - 1) : 0);
 }
 
 /* The peaks stand for the bits of the number of sections, the highest for the first of them. */

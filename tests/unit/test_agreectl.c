@@ -255,6 +255,33 @@ static void checkconf_looks_at_all_files(void **state)
 	fails("checkconf -c r2/agreed.conf -o colour", "no such attribute");
 }
 
+static void restored_marks_the_directory_for_its_owner(void **state)
+{
+	uid_t owner = geteuid() == 0 ? 65534 : geteuid();
+	char path[TEMPDIR_MAX + 32], other[TEMPDIR_MAX + 32], text[64];
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(ctl("init -d r m0 192.0.2.1#7853 192.0.2.1#7854"), 0);
+	store("other", "not the replica's");
+	snprintf(other, sizeof other, "%s/other", dir);
+	snprintf(path, sizeof path, "%s/r/data", dir);
+	assert_int_equal(chown(path, owner, (gid_t)-1), 0);
+	snprintf(path, sizeof path, "%s/r/data/recovering", dir);
+	assert_int_equal(symlink(other, path), 0);
+	assert_int_equal(ctl("restored -c r/agreed.conf"), 0);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_uid, owner);
+	slurp("r/data/recovering", text, sizeof text);
+	assert_string_equal(text, "why=restored from a backup\n");
+	slurp("other", text, sizeof text);
+	assert_string_equal(text, "not the replica's");
+	assert_int_equal(stat(other, &st), 0);
+	assert_int_equal(st.st_uid, geteuid());
+}
+
 static void fingerprint_shows_what_operators_compare(void **state)
 {
 	char text[8192], sentence[512];
@@ -472,6 +499,7 @@ int main(void)
 		ONE(every_network_is_another),
 		ONE(network_refuses_other_sizes_and_doubles),
 		ONE(checkconf_looks_at_all_files),
+		ONE(restored_marks_the_directory_for_its_owner),
 		ONE(fingerprint_shows_what_operators_compare),
 		ONE(zone_prints_records_of_a_formed_network),
 		ONE(zone_is_a_zone_to_nsd),

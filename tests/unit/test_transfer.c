@@ -88,7 +88,9 @@ static void answer_leaves(struct world *w, const struct transfer_order *o)
 		leaves[n - 1][5] ^= 1;
 	assert_int_equal(transfer_section(&w->t, o->to, o->first, o->last, leaves[0], n, path[0],
 					  height, w->now),
-			 o->to != w->liar);
+			 o->to == w->liar ? TRANSFER_WRONG
+			 : n == 0	  ? TRANSFER_REPEAT
+					  : TRANSFER_TAKE);
 }
 
 static void answer_chunks(struct world *w, const struct transfer_order *o)
@@ -342,6 +344,50 @@ static void old_state_is_not_taken(void **state)
 	free(w);
 }
 
+/* Nobody has looked at it, so nobody may believe it. */
+static void section_that_was_not_asked_for_is_not_taken(void **state)
+{
+	struct world *w = world_new(16);
+	uint8_t wrong[1 << BITS][32] = {{1}};
+	struct transfer_order o;
+
+	(void)state;
+	transfer_begin(&w->t, 0, w->now);
+	transfer_next(&w->t, w->now, &o);
+	obey(w, &o);
+	transfer_next(&w->t, w->now, &o);
+	assert_int_equal(o.kind, TRANSFER_ASK_SECTION);
+	for (uint8_t id = 1; id < N; id++)
+		if (id != o.to)
+			assert_int_equal(transfer_section(&w->t, id, o.first, o.last, wrong[0],
+							  1 << BITS, NULL, 0, w->now),
+					 TRANSFER_REPEAT);
+	obey(w, &o);
+	for (uint8_t id = 1; id < N; id++)
+		assert_int_equal(transfer_section(&w->t, id, o.first, o.last, wrong[0], 1 << BITS,
+						  NULL, 0, w->now),
+				 TRANSFER_REPEAT);
+	assert_int_equal(w->t.lied, 0);
+	free(w);
+}
+
+static void liar_is_in_vain_once_however_often_it_lies(void **state)
+{
+	struct world *w = world_new(16);
+	struct transfer_order o;
+
+	(void)state;
+	transfer_begin(&w->t, 0, w->now);
+	transfer_next(&w->t, w->now, &o);
+	obey(w, &o);
+	for (int times = 0; times < 1000; times++)
+		transfer_liar(&w->t, 2);
+	run(w);
+	assert_whole(w);
+	assert_int_equal(w->t.begun, 1);
+	free(w);
+}
+
 /* Each octet of leaves and path counts. */
 static void section_with_one_bit_changed_is_refused(void **state)
 {
@@ -393,6 +439,8 @@ int main(void)
 		cmocka_unit_test(liar_is_asked_for_a_state_again_only_after_the_others),
 		cmocka_unit_test(full_store_is_waited_for),
 		cmocka_unit_test(old_state_is_not_taken),
+		cmocka_unit_test(section_that_was_not_asked_for_is_not_taken),
+		cmocka_unit_test(liar_is_in_vain_once_however_often_it_lies),
 		cmocka_unit_test(section_with_one_bit_changed_is_refused),
 	};
 
