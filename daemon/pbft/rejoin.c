@@ -108,7 +108,7 @@ void pbft_rejoin_status(struct pbft *p, const struct pbft_event *ev)
 		return;
 	if ((ev->u.status.heard & pbft_bit(p, p->conf.self)) != 0)
 		p->heard_by |= bit;
-	if (ev->u.status.executed > 0 || ev->u.status.stable > 0 || ev->u.status.view > 0)
+	if (ev->u.status.executed > 0 || ev->u.status.stable > 0)
 		p->past |= bit;
 	if ((p->said & bit) == 0) {
 		p->said |= bit;
