@@ -494,5 +494,10 @@ enum pbft_drop {
 	PBFT_DROP_OTHER
 };
 void pbft_info(const struct pbft *, struct pbft_info *);
+/* The parts of it that are asked for after each event. */
+uint32_t pbft_own_weight(const struct pbft *); /* info.own */
+bool pbft_is_idle(const struct pbft *);	       /* nothing of its own, nothing in flight */
+bool pbft_is_empty(const struct pbft *);
+bool pbft_is_recovering(const struct pbft *);
 
 #endif
