@@ -478,7 +478,8 @@ static void send_status(struct run *r, const struct pbft_effect *e)
 	ap_status m = {.view = e->u.status.view,
 		       .executed = e->u.status.executed,
 		       .stable = e->u.status.stable,
-		       .heard = e->u.status.heard};
+		       .heard = e->u.status.heard,
+		       .slow = e->u.status.slow};
 	uint8_t octets[AP_MAX_status];
 	struct ap_writer w;
 

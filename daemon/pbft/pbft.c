@@ -78,6 +78,7 @@ struct pbft *pbft_init(void *memory, const struct pbft_conf *c)
 	p->progress = true;
 	p->timeout_ms = c->timeout_ms;
 	memcpy(p->running, c->running0, 32);
+	pbft_pace_clear(p);
 	return p;
 }
 

@@ -195,6 +195,7 @@ struct pbft_event {
 			uint8_t running[32];
 			enum pbft_disk disk;
 			uint16_t heard; /* bit id-1: draft {#rejoin} */
+			bool slow;	/* draft {#pace} */
 		} status;
 		enum pbft_disk disk;
 		struct {
@@ -356,6 +357,7 @@ struct pbft_effect {
 			uint8_t running[32];
 			enum pbft_disk disk;
 			uint16_t heard; /* bit id-1: draft {#rejoin} */
+			bool slow;	/* draft {#pace} */
 		} status;
 		struct {
 			uint64_t from, to;

@@ -228,6 +228,8 @@ void net_clog(uint8_t from, uint8_t to, uint64_t ms);
 void net_heal(void);
 /* Sends a frame as it is; takes the reference over. */
 void net_send(struct node *from, struct node *to, struct blob *b);
+/* The same, so much later, and past what is said meanwhile. */
+void net_send_late(struct node *from, struct node *to, struct blob *b, uint64_t us);
 void net_deliver(struct node *n, const struct happening *h);
 void net_on_link(struct node *n, const struct happening *h);
 void net_on_dial(struct node *n, const struct happening *h);
