@@ -23,7 +23,8 @@ enum {
 	PBFT_ROOM_PROPOSE = 140, /* of a proposal: a batch of drops, as many of spent bundles */
 	PBFT_SLOW = 8,		 /* time-outs in which everything handed in is ordered */
 	PBFT_OVERTAKEN = 2,	 /* batches beyond the pipeline that may leave out what has room */
-	PBFT_PACE_STEPS = 8,	 /* weight of a batch in the average; part of a time-out at first */
+	PBFT_PACE_STEPS = 8,	 /* a batch has the weight of an eighth in the moving average */
+	PBFT_PACE_PART = 4,	 /* of a time-out: so slow may it be at first */
 	PBFT_PACE_AGAIN = 256,	 /* time-outs until less is allowed again, whatever is measured */
 	PBFT_CALM = 8,		 /* batches executed before the time-out comes down by half */
 	PBFT_ASK_MAX = 64,	 /* batches of a NEW-VIEW asked for at a time */

@@ -6,7 +6,7 @@
  *     moving average. It is the same under any load, since a busy primary's batches are larger, not
  *     later.
  *  2. What is allowed is learned: it doubles with each view that was left for it, so that a slow
- *     network deposes three primaries in a row for it and no more, and sinks where the network
+ *     network deposes two primaries in a row for it and no more, and sinks where the network
  *     shows that it is fast; and in the long run by itself, so that a slow primary does not reign
  *     for ever after a bad hour.
  *  3. What one replica finds may be its own link, so nobody leaves alone: it says so in its STATUS,
@@ -16,7 +16,7 @@
 
 static uint32_t least_allowed(const struct pbft *p)
 {
-	return p->conf.timeout_ms / PBFT_PACE_STEPS;
+	return p->conf.timeout_ms / PBFT_PACE_PART;
 }
 
 /* Above that only time-outs judge. */
