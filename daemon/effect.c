@@ -478,7 +478,8 @@ static void send_status(struct run *r, const struct pbft_effect *e)
 	ap_status m = {.view = e->u.status.view,
 		       .executed = e->u.status.executed,
 		       .stable = e->u.status.stable,
-		       .heard = e->u.status.heard};
+		       .heard = e->u.status.heard,
+		       .slow = e->u.status.slow};
 	uint8_t octets[AP_MAX_status];
 	struct ap_writer w;
 
@@ -555,9 +556,12 @@ static void send_fetch_batch(struct run *r, const struct pbft_effect *e)
 
 static void serve_batch(struct run *r, const struct pbft_effect *e)
 {
-	ap_bytes body = effect_batch(r, e->u.drop.seq, e->u.drop.batch, r->frame, sizeof(r->frame));
 	uint8_t head[8], tail[1] = {0};
+	ap_bytes body;
 
+	if (!takes_more(r, e->to))
+		return;
+	body = effect_batch(r, e->u.drop.seq, e->u.drop.batch, r->frame, sizeof(r->frame));
 	if (body.data == NULL)
 		return;
 	disk_put64(head, e->u.drop.seq);

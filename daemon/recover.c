@@ -117,12 +117,10 @@ static int renumber(struct run *r, struct disk_error *why)
 
 bool recover_may_submit(const struct run *r)
 {
-	struct pbft_info core;
-
 	if (r->recover.is)
 		return r->recover.numbered;
-	pbft_info(r->pbft, &core);
-	return !core.empty; /* this number may be in use: a lost disk shows only later */
+	return !pbft_is_empty(
+		r->pbft); /* this number may be in use: a lost disk shows only later */
 }
 
 /* ---- REJOIN ---- */
@@ -155,11 +153,13 @@ void recover_turn(struct run *r, uint64_t now_ms)
 	struct disk_error why = {""};
 	struct pbft_info core;
 
-	pbft_info(r->pbft, &core);
-	if (r->recover.unsure && !core.empty && !core.recovering)
+	if (r->recover.unsure && !pbft_is_empty(r->pbft) && !pbft_is_recovering(r->pbft))
 		execute_keygen(r); /* all others are in genesis too */
-	r->recover.unsure = core.empty;
-	if (!core.recovering || core.rejoined != 0 || !core.caught_up)
+	r->recover.unsure = pbft_is_empty(r->pbft);
+	if (!pbft_is_recovering(r->pbft))
+		return;
+	pbft_info(r->pbft, &core);
+	if (core.rejoined != 0 || !core.caught_up)
 		return;
 	if (r->recover.ask_ms == 0)
 		r->recover.ask_ms =

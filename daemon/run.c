@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sodium.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,13 +126,12 @@ static void fill(struct run *r)
 	while (relay_waiting(relay) && recover_may_submit(r) && r->failure[0] == '\0') {
 		struct pbft_event ev = {.kind = PBFT_EV_BUNDLE, .from = r->self};
 		struct pbft_bundle *b = &ev.u.bundle;
+		uint32_t under_way = pbft_own_weight(r->pbft);
 		struct relay_info info;
-		struct pbft_info core;
 		size_t ops, len;
 
-		pbft_info(r->pbft, &core);
 		relay_info(relay, &info);
-		if (core.own >= PBFT_OWN_MAX || may_gather(r, core.own, info.queued))
+		if (under_way >= PBFT_OWN_MAX || may_gather(r, under_way, info.queued))
 			return;
 		ops = relay_fill(relay, r->ops, sizeof(r->ops), &b->counter, &b->requests,
 				 run_now());
@@ -157,10 +157,11 @@ static void tick_if_idle(struct run *r)
 	uint64_t quarter = r->net.outage_bound_s * 1000 / 4;
 	struct pbft_info info;
 
+	if (run_wall() <= machine_time(r->machine) + quarter ||
+	    machine_key(r->machine)->phase != MACHINE_LIVE)
+		return;
 	pbft_info(r->pbft, &info);
 	if (info.primary == r->self && !info.recovering && !info.empty && info.in_flight == 0 &&
-	    machine_key(r->machine)->phase == MACHINE_LIVE &&
-	    run_wall() > machine_time(r->machine) + quarter &&
 	    !relay_waiting(clients_relay(r->clients)))
 		relay_submit_own(clients_relay(r->clients), AP_OP_tick, NULL, 0);
 }
@@ -185,12 +186,9 @@ static uint64_t least(uint64_t a, uint64_t b)
 static bool is_idle(const struct run *r)
 {
 	struct relay_info relay;
-	struct pbft_info core;
 
-	pbft_info(r->pbft, &core);
 	relay_info(clients_relay(r->clients), &relay);
-	return relay.outstanding == 0 && core.in_flight == 0 && core.own == 0 &&
-	       sign_missing(r->sign) == 0;
+	return relay.outstanding == 0 && pbft_is_idle(r->pbft) && sign_missing(r->sign) == 0;
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *arg)
@@ -844,7 +842,7 @@ static int start(struct run *r, struct self *self, const struct run_sockets *s,
 int run_new(struct run **out, struct event_base *base, const struct conf *conf, struct self *self,
 	    const struct run_sockets *sockets, struct ap_text *why)
 {
-	struct run *r = calloc(1, sizeof(*r));
+	struct run *r = malloc(sizeof(*r));
 	struct disk_error disk = {""};
 	uint8_t public_key[32];
 	int status;
@@ -854,6 +852,7 @@ int run_new(struct run **out, struct event_base *base, const struct conf *conf, 
 		ap_text_add(why, "out of memory");
 		return AGREE_ENOMEM;
 	}
+	memset(r, 0, offsetof(struct run, update));
 	r->base = base;
 	r->conf = conf;
 	r->net = self->net;

@@ -116,20 +116,21 @@ struct run {
 		uint64_t view, seq, incarnation;
 		uint8_t batch[32], sig[64];
 	} signed_by_us[RUN_WINDOW];
-	/* scratch, so that the way of a batch allocates nothing */
 	bool executed_due;
 	struct pbft_event executed;
+	uint32_t bundled; /* operations in the last bundle */
+	uint8_t *snapshot;
+	size_t snapshot_cap;
+	uint64_t refused[256]; /* frames refused by verify.c, by type */
+	uint64_t batches, requests, started_ms;
+	/* Scratch, so that the way of a batch allocates nothing. From here on nothing is zeroed at
+	 * the start: it is megabytes, of which few are ever touched. */
 	struct pbft_update update;
 	struct pbft_batch batch;
 	struct machine_result result;
 	struct machine_bundle bundles[PBFT_BATCH_BUNDLES_MAX];
 	uint8_t frame[RUN_FRAME_MAX];
 	uint8_t ops[AP_BUNDLE_OPS_MAX];
-	uint32_t bundled; /* operations in the last bundle */
-	uint8_t *snapshot;
-	size_t snapshot_cap;
-	uint64_t refused[256]; /* frames refused by verify.c, by type */
-	uint64_t batches, requests, started_ms;
 };
 
 uint64_t run_now(void);	 /* monotonic, ms */

@@ -3,6 +3,7 @@
 #include "daemon/sign.h"
 #include "daemon/bug.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,14 @@
 
 static struct slot *slot_at(struct sign *s, uint64_t seq)
 {
-	return &s->slots[seq % SLOTS];
+	struct slot *slot = &s->slots[seq % SLOTS];
+
+	if (!s->touched[seq % SLOTS]) {
+		s->touched[seq % SLOTS] = true;
+		slot->seq = 0;
+		slot->state = FREE;
+	}
+	return slot;
 }
 
 static struct slot *slot_find(struct sign *s, uint64_t seq)
@@ -25,6 +33,8 @@ static struct slot *slot_find(struct sign *s, uint64_t seq)
 
 void sign_slot_state(struct sign *s, struct slot *slot, enum state state)
 {
+	s->missing -= slot->state == SIGNING;
+	s->missing += state == SIGNING;
 	slot->state = state;
 	s->signing[slot - s->slots] = state == SIGNING;
 }
@@ -45,9 +55,10 @@ static void slot_take(struct sign *s, struct slot *slot, uint64_t seq, enum stat
 
 int sign_new(struct sign **out, const struct sign_conf *conf)
 {
-	*out = calloc(1, sizeof(**out));
+	*out = malloc(sizeof(**out));
 	if (*out == NULL)
 		return AGREE_ENOMEM;
+	memset(*out, 0, offsetof(struct sign, slots));
 	(*out)->conf = *conf;
 	return 0;
 }
@@ -520,9 +531,5 @@ bool sign_idle(struct sign *s, const struct machine *m)
 
 size_t sign_missing(const struct sign *s)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < SLOTS; i++)
-		n += s->signing[i];
-	return n;
+	return s->missing;
 }

@@ -69,8 +69,10 @@ struct sign {
 	uint16_t pointed;		     /* members whose bad point was said to the others */
 	uint16_t other;			     /* members who signed another statement, said once */
 	uint16_t out;			     /* members that are left out, as it was said last */
+	size_t missing;			     /* slots that are SIGNING */
 	uint8_t signing[SLOTS]; /* 1: that slot is SIGNING; apart from them, to be looked through at
 				   each turn */
+	bool touched[SLOTS];	/* slots are megabytes: one begins when it is looked at first */
 	struct slot slots[SLOTS];
 };
 

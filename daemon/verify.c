@@ -430,6 +430,8 @@ static const char *status_frame(struct frame *f)
 	ap_status_get(&f->r, &m);
 	if (m.disk > PBFT_DISK_FULL)
 		return "status: impossible mark of its disk";
+	if (m.slow > 1)
+		return "status: the primary is slow or is not";
 	f->ev->kind = PBFT_EV_STATUS;
 	f->ev->u.status.view = m.view;
 	f->ev->u.status.executed = m.executed;
@@ -437,6 +439,7 @@ static const char *status_frame(struct frame *f)
 	memcpy(f->ev->u.status.running, m.running.octets, 32);
 	f->ev->u.status.disk = (enum pbft_disk)m.disk;
 	f->ev->u.status.heard = m.heard;
+	f->ev->u.status.slow = m.slow != 0;
 	return NULL;
 }
 

@@ -22,6 +22,14 @@ static void give_back(struct machine_retain *r, uint64_t bucket)
 	memset(kept, 0, sizeof(r->kept[0]));
 }
 
+static bool is_unused(const struct machine_retain *r)
+{
+	for (size_t i = 0; i < AP_REPLICAS_MAX; i++)
+		if (r->used[i] != 0)
+			return false;
+	return true;
+}
+
 void machine_retain_advance(struct machine_retain *r, uint64_t time_ms, uint64_t retention_s)
 {
 	uint64_t retention_ms = machine_ms(retention_s);
@@ -32,6 +40,8 @@ void machine_retain_advance(struct machine_retain *r, uint64_t time_ms, uint64_t
 		return;
 	r->floor_ms = floor_ms;
 	low = machine_retain_low(r);
+	if (is_unused(r))
+		return;
 	/* However far T leaps, each place is visited once. */
 	if (low - bucket > MACHINE_BUCKETS)
 		bucket = low - MACHINE_BUCKETS;

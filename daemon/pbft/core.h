@@ -23,6 +23,9 @@ enum {
 	PBFT_ROOM_PROPOSE = 140, /* of a proposal: a batch of drops, as many of spent bundles */
 	PBFT_SLOW = 8,		 /* time-outs in which everything handed in is ordered */
 	PBFT_OVERTAKEN = 2,	 /* batches beyond the pipeline that may leave out what has room */
+	PBFT_PACE_STEPS = 8,	 /* a batch has the weight of an eighth in the moving average */
+	PBFT_PACE_PART = 4,	 /* of a time-out: so slow may it be at first */
+	PBFT_PACE_AGAIN = 256,	 /* time-outs until less is allowed again, whatever is measured */
 	PBFT_CALM = 8,		 /* batches executed before the time-out comes down by half */
 	PBFT_ASK_MAX = 64,	 /* batches of a NEW-VIEW asked for at a time */
 };
@@ -39,6 +42,14 @@ struct pbft_watch {	    /* is it ordered in time? */
 	uint64_t since_ms;  /* handed to the primary of this view; 0: not yet */
 	uint64_t above;	    /* highest sequence that had a batch then */
 	uint32_t overtaken; /* batches above it executed since, with room for this one */
+};
+
+struct pbft_pace {	     /* draft {#pace}: of the active view */
+	bool is_slow;	     /* the primary, as this replica's STATUS says */
+	uint64_t sum_ms;     /* moving average of the waits for batches, times PBFT_PACE_STEPS */
+	uint32_t allowed_ms; /* on average */
+	uint64_t since_ms;   /* it is what it is */
+	uint32_t batches;    /* counted since allowed_ms was looked at */
 };
 
 struct pbft_watched { /* somebody else's bundle */
@@ -61,8 +72,10 @@ struct pbft_peer {
 	bool up;
 	uint64_t view, executed, stable; /* as it says */
 	enum pbft_disk disk;		 /* likewise */
-	uint64_t help_ms;		 /* not helped before */
-	uint64_t show_ms;		 /* not shown its own votes before */
+	bool is_slow;			 /* likewise: the primary of slow_view */
+	uint64_t slow_view;
+	uint64_t help_ms; /* not helped before */
+	uint64_t show_ms; /* not shown its own votes before */
 	struct pbft_served bodies, attest;
 	struct machine_numbers handed; /* its bundles that were handed on to the primary */
 	uint64_t handed_ms;	       /* since when they are remembered */
@@ -139,6 +152,7 @@ struct pbft {
 	uint64_t executed_ms; /* when something was executed last */
 	uint64_t voted_ms;    /* first vote for what was not executed since; 0: none */
 	uint64_t view_changes;
+	struct pbft_pace pace;
 
 	uint64_t executed, stable;
 	uint64_t merge_token;	      /* PBFT_STABLE waits for it; 0: nothing */
@@ -305,6 +319,12 @@ void pbft_watch_executed(struct pbft *, const struct pbft_slot *);
 struct pbft_watch pbft_watch_begin(const struct pbft *); /* handed to the primary now */
 bool pbft_watch_overdue(const struct pbft *);
 uint64_t pbft_watch_wake(const struct pbft *);
+
+/* ---- pace.c: draft {#pace} ---- */
+
+void pbft_pace_clear(struct pbft *);				  /* another view */
+void pbft_pace_executed(struct pbft *, const struct pbft_slot *); /* before it is noted elsewhere */
+bool pbft_pace_is_slow(struct pbft *);				  /* 2f+1 say so; may say it too */
 
 /* ---- the steps after each event; they leave what has no room to the next update ---- */
 

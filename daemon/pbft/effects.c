@@ -77,6 +77,7 @@ void pbft_send_status(struct pbft *p, uint16_t to)
 	memcpy(e->u.status.running, p->running, 32);
 	e->u.status.disk = p->disk;
 	e->u.status.heard = p->genesis;
+	e->u.status.slow = p->pace.is_slow;
 }
 
 void pbft_send_bundle(struct pbft *p, const struct pbft_bundle *b, uint16_t to)

@@ -46,6 +46,7 @@ void pbft_on_link(struct pbft *p, const struct pbft_event *ev)
 	peer->up = ev->u.up;
 	if (!peer->up) {
 		peer->disk = PBFT_DISK_ENOUGH; /* who is gone has no say */
+		peer->is_slow = false;
 		if (p->fetch.active && p->fetch.source == ev->from)
 			p->fetch.asked_ms = p->now - p->conf.resend_ms; /* late at once */
 		return;
@@ -76,6 +77,8 @@ void pbft_on_status(struct pbft *p, const struct pbft_event *ev)
 	peer = &p->peers[ev->from - 1];
 	peer->executed = executed;
 	peer->disk = ev->u.status.disk;
+	peer->is_slow = ev->u.status.slow;
+	peer->slow_view = ev->u.status.view;
 	peer->stable = stable;
 	pbft_rejoin_status(p, ev);
 	pbft_view_seen(p, ev->from, ev->u.status.view);

@@ -78,6 +78,7 @@ struct pbft *pbft_init(void *memory, const struct pbft_conf *c)
 	p->progress = true;
 	p->timeout_ms = c->timeout_ms;
 	memcpy(p->running, c->running0, 32);
+	pbft_pace_clear(p);
 	return p;
 }
 
@@ -292,7 +293,7 @@ void pbft_step(struct pbft *p, const struct pbft_event *ev, struct pbft_update *
 	p->out = NULL;
 }
 
-static uint32_t own_weight(const struct pbft *p)
+uint32_t pbft_own_weight(const struct pbft *p)
 {
 	uint64_t low = UINT64_MAX, high = 0;
 
@@ -303,6 +304,21 @@ static uint32_t own_weight(const struct pbft *p)
 		high = counter > high ? counter : high;
 	}
 	return p->n_own > 0 && high + 1 - low >= PBFT_OWN_SPREAD ? PBFT_OWN_MAX : p->n_own;
+}
+
+bool pbft_is_idle(const struct pbft *p)
+{
+	return p->n_own == 0 && pbft_in_flight(p) == 0;
+}
+
+bool pbft_is_empty(const struct pbft *p)
+{
+	return p->empty;
+}
+
+bool pbft_is_recovering(const struct pbft *p)
+{
+	return p->recovering;
 }
 
 /* More than f others are up, and at most f+1 of them could be ahead. */
@@ -328,7 +344,7 @@ void pbft_info(const struct pbft *p, struct pbft_info *info)
 	info->stable = p->stable;
 	info->next_seq = p->next_seq;
 	info->queued = p->queue.bundles;
-	info->own = own_weight(p);
+	info->own = pbft_own_weight(p);
 	info->in_flight = pbft_in_flight(p);
 	info->primary = pbft_primary(p, p->view);
 	info->view_active = p->view_active;

@@ -195,6 +195,7 @@ struct pbft_event {
 			uint8_t running[32];
 			enum pbft_disk disk;
 			uint16_t heard; /* bit id-1: draft {#rejoin} */
+			bool slow;	/* draft {#pace} */
 		} status;
 		enum pbft_disk disk;
 		struct {
@@ -356,6 +357,7 @@ struct pbft_effect {
 			uint8_t running[32];
 			enum pbft_disk disk;
 			uint16_t heard; /* bit id-1: draft {#rejoin} */
+			bool slow;	/* draft {#pace} */
 		} status;
 		struct {
 			uint64_t from, to;
@@ -494,5 +496,10 @@ enum pbft_drop {
 	PBFT_DROP_OTHER
 };
 void pbft_info(const struct pbft *, struct pbft_info *);
+/* The parts of it that are asked for after each event. */
+uint32_t pbft_own_weight(const struct pbft *); /* info.own */
+bool pbft_is_idle(const struct pbft *);	       /* nothing of its own, nothing in flight */
+bool pbft_is_empty(const struct pbft *);
+bool pbft_is_recovering(const struct pbft *);
 
 #endif

@@ -29,11 +29,11 @@ uint16_t pbft_quorum_others(uint8_t n, uint8_t id)
 
 uint8_t pbft_quorum_count(uint8_t n, uint16_t who)
 {
+	unsigned left = who & ((1u << n) - 1);
 	uint8_t count = 0;
 
-	for (uint8_t id = 1; id <= n; id++)
-		if ((who & pbft_quorum_bit(n, id)) != 0)
-			count++;
+	for (; left != 0; left &= left - 1)
+		count++;
 	return count;
 }
 
@@ -57,15 +57,17 @@ bool pbft_quorum_prepared(uint8_t n, uint8_t primary, uint16_t who)
 
 uint64_t pbft_quorum_reached(uint8_t n, const uint64_t *values, size_t count, uint8_t more)
 {
+	size_t enough = (size_t)pbft_quorum_faulty(n) + 1 + more;
 	uint64_t best = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		size_t reach = 0;
 
-		for (size_t j = 0; j < count; j++)
-			if (values[j] >= values[i])
-				reach++;
-		if (reach >= (size_t)pbft_quorum_faulty(n) + 1 + more && values[i] > best)
+		if (values[i] <= best)
+			continue;
+		for (size_t j = 0; j < count && reach < enough; j++)
+			reach += values[j] >= values[i];
+		if (reach >= enough)
 			best = values[i];
 	}
 	return best;

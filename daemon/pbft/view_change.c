@@ -1,9 +1,9 @@
 /*
  * Leaving a view: draft {#view-change}.
  *
- *  1. A time-out, or f+1 others who have left for higher views: the own VIEW-CHANGE is made of the
- *     stable checkpoint and the prepared certificates above it, and written down. From here on
- *     nothing is voted below the new view, after a restart either.
+ *  1. A time-out, a slow primary, or f+1 others who have left for higher views: the own VIEW-CHANGE
+ * is made of the stable checkpoint and the prepared certificates above it, and written down. From
+ * here on nothing is voted below the new view, after a restart either.
  *  2. Durable, it goes to everyone, and again until the view is active.
  *  3. From 2f+1 VIEW-CHANGEs for the view on its primary has a time-out to make the NEW-VIEW of
  *     them; then the next view's turn comes, with twice the time.
@@ -241,7 +241,7 @@ void pbft_view_settle(struct pbft *p)
 	if (p->change_due && !p->view_active)
 		pbft_view_change(p, p->view); /* there was no room on the disk */
 	if (p->view_active && p->conf.timeout_ms > 0 && !pbft_is_primary(p) &&
-	    pbft_watch_overdue(p))
+	    (pbft_watch_overdue(p) || pbft_pace_is_slow(p)))
 		pbft_view_change(p, p->view + 1);
 	pbft_new_view_try(p);
 	if (!p->view_active && p->view_timer_ms == UINT64_MAX && p->conf.timeout_ms > 0 &&

@@ -13,6 +13,8 @@
  *
  * Overdue is also the next null batch while a member comes back: draft {#filling}.
  *
+ * A primary that is only slow is pace.c's.
+ *
  * Nothing is overdue while this replica itself is what lags; while the disks of f+1 are nearly
  * full, only what keeps the network alive can be: draft {#disk-marks}.
  */
@@ -56,6 +58,7 @@ void pbft_watch_clear(struct pbft *p)
 	for (uint32_t i = 0; i < p->n_own; i++)
 		p->own[i].watch = (struct pbft_watch){0};
 	p->voted_ms = 0;
+	pbft_pace_clear(p);
 }
 
 void pbft_watch_restart(struct pbft *p)
@@ -105,6 +108,7 @@ void pbft_watch_executed(struct pbft *p, const struct pbft_slot *slot)
 	const struct pbft_batch *batch = &slot->batch;
 	struct used used = {.seq = slot->seq, .bundles = batch->n_bundles};
 
+	pbft_pace_executed(p, slot);
 	calm_down(p);
 	if (slot->reproposed) /* what was made before could not take it in */
 		used.bundles = PBFT_BATCH_BUNDLES_MAX;

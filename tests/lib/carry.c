@@ -24,6 +24,7 @@ bool carry(struct pbft_event *ev, const struct pbft_effect *e, uint8_t sender)
 		memcpy(ev->u.status.running, e->u.status.running, 32);
 		ev->u.status.disk = e->u.status.disk;
 		ev->u.status.heard = e->u.status.heard;
+		ev->u.status.slow = e->u.status.slow;
 		return true;
 	case PBFT_SEND_FETCH:
 		ev->kind = PBFT_EV_FETCH;

@@ -6,9 +6,12 @@
 
 #include "tests/sim/sim.h"
 
+__extension__ typedef unsigned __int128 u128;
+
+/* One comparison without a branch: which way it goes cannot be foretold. */
 static bool is_before(const struct happening *a, const struct happening *b)
 {
-	return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
+	return ((u128)a->at_us << 64 | a->order) < ((u128)b->at_us << 64 | b->order);
 }
 
 void agenda_add(struct agenda *a, struct happening h)
@@ -43,8 +46,7 @@ bool agenda_next(struct agenda *a, struct happening *h)
 		if (first >= a->n)
 			break;
 		for (size_t child = first + 1; child < first + 4 && child < a->n; child++)
-			if (is_before(&a->at[child], &a->at[least]))
-				least = child;
+			least = is_before(&a->at[child], &a->at[least]) ? child : least;
 		if (!is_before(&a->at[least], &last))
 			break;
 		a->at[i] = a->at[least];

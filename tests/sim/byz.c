@@ -17,7 +17,7 @@
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
 
-enum { OLD = 128, COPY_MAX = 1 << 16 };
+enum { OLD = 128, COPY_MAX = 1 << 16, PACE_PM = 800 /* of a time-out */ };
 _Static_assert((int)COPY_MAX <= (int)BYZ_COPY_MAX, "what is copied here is copied there");
 
 struct byz {
@@ -647,6 +647,10 @@ struct blob *byz_frame(struct node *from, struct node *to, struct blob *b)
 		b = hold_back(from, to, b);
 	if (b == NULL)
 		return NULL;
+	if (b->type == AP_MESSAGE_pre_prepare && is_lying(from, LIE_PACE)) {
+		net_send_late(from, to, b, PACE_PM * sim->o.timeout_ms);
+		return NULL;
+	}
 	keep(all->old, &all->n_old, b);
 	/* one story is told to the end */
 	if ((sim->o.lies & LIE_EQUIVOCATE) != 0 &&

@@ -13,7 +13,9 @@ static uint64_t drifted_us(const struct node *n)
 {
 	int64_t us = (int64_t)sim->now_us;
 
-	return n == NULL ? sim->now_us : (uint64_t)(us + us / 1000 * n->drift_ppm / 1000);
+	if (n == NULL || n->drift_ppm == 0)
+		return sim->now_us;
+	return (uint64_t)(us + us / 1000 * n->drift_ppm / 1000);
 }
 
 static uint64_t monotonic_us(const struct node *n)
@@ -26,7 +28,7 @@ uint64_t clock_wall_ms(const struct node *n)
 	int64_t ms = (int64_t)(drifted_us(n) / 1000) + (n == NULL ? 0 : n->clock_ms);
 
 	ms = (int64_t)SIM_EPOCH_S * 1000 + ms;
-	return (uint64_t)ms / sim->o.tick_ms * sim->o.tick_ms;
+	return sim->o.tick_ms == 1 ? (uint64_t)ms : (uint64_t)ms / sim->o.tick_ms * sim->o.tick_ms;
 }
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *t)

@@ -16,21 +16,11 @@ static struct node *node_of_base(struct event_base *base)
 	return (struct node *)(void *)base;
 }
 
-/* An event is its place in the node: what is freed and still on the agenda is told by generation. */
+/* An event is its place in the node: what is freed and still on the agenda is told by its number.
+ */
 static struct sim_event *slot_of(struct event *ev)
 {
 	return (struct sim_event *)(void *)ev;
-}
-
-static struct node *owner_of(const struct sim_event *e)
-{
-	for (size_t i = 0; i < sim->n_nodes; i++) {
-		struct node *n = &sim->nodes[i];
-
-		if (e >= n->events && e < n->events + SIM_EVENTS)
-			return n;
-	}
-	abort();
 }
 
 struct event *event_new(struct event_base *base, evutil_socket_t fd, short what,
@@ -44,9 +34,10 @@ struct event *event_new(struct event_base *base, evutil_socket_t fd, short what,
 
 		if (e->used)
 			continue;
+		e->owner = n;
 		e->used = true;
-		e->active = false;
-		e->generation++;
+		e->active = e->armed = e->waking = false;
+		e->wake++;
 		e->fd = fd;
 		e->callback = callback;
 		e->arg = arg;
@@ -59,37 +50,51 @@ void event_free(struct event *ev)
 {
 	struct sim_event *e = slot_of(ev);
 
-	e->used = e->active = false;
-	e->generation++;
+	e->used = e->active = e->armed = e->waking = false;
+	e->wake++;
+}
+
+static void wake_later(struct node *n, struct sim_event *e)
+{
+	e->waking = true;
+	e->wake_us = e->due_us < sim->now_us ? sim->now_us : e->due_us;
+	agenda_add(&sim->agenda, (struct happening){.at_us = e->wake_us,
+						    .order = e->due_order,
+						    .kind = EV_TIMER,
+						    .node = n->index,
+						    .from = (uint8_t)(e - n->events),
+						    .life = ++e->wake});
 }
 
 int event_add(struct event *ev, const struct timeval *tv)
 {
 	struct sim_event *e = slot_of(ev);
-	struct node *n = owner_of(e);
+	struct node *n = e->owner;
 	uint64_t in;
 
 	if (tv == NULL)
 		return 0;
 	in = (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec;
-	agenda_add(&sim->agenda, (struct happening){.at_us = sim->now_us + in,
-						    .kind = EV_TIMER,
-						    .node = n->index,
-						    .from = (uint8_t)(e - n->events),
-						    .life = ++e->generation});
+	e->armed = true;
+	e->due_us = sim->now_us + in;
+	e->due_order = ++sim->agenda.order;
+	/* a timer is put off many times for each time that it ends: what is on the agenda already
+	 * finds out when it comes */
+	if (!e->waking || e->wake_us > e->due_us)
+		wake_later(n, e);
 	return 0;
 }
 
 int event_del(struct event *ev)
 {
-	slot_of(ev)->generation++;
+	slot_of(ev)->armed = false;
 	return 0;
 }
 
 void event_active(struct event *ev, int what, short calls)
 {
 	struct sim_event *e = slot_of(ev);
-	struct node *n = owner_of(e);
+	struct node *n = e->owner;
 
 	(void)what;
 	(void)calls;
@@ -123,12 +128,29 @@ void loop_turn(struct node *n)
 	}
 }
 
-void loop_timer(struct node *n, unsigned slot, uint32_t generation)
+void loop_timer(struct node *n, const struct happening *h)
 {
-	struct sim_event *e = &n->events[slot];
+	struct sim_event *e = &n->events[h->from];
 
-	if (e->used && e->generation == generation)
-		e->callback(e->fd, EV_TIMEOUT, e->arg);
+	if (!e->waking || e->wake != h->life)
+		return;
+	e->waking = false;
+	if (!e->armed)
+		return;
+	if (e->due_order != h->order) {
+		wake_later(n, e);
+		return;
+	}
+	e->armed = false;
+	e->callback(e->fd, EV_TIMEOUT, e->arg);
+}
+
+void loop_postpone(struct node *n, const struct happening *h, uint64_t until_us)
+{
+	struct sim_event *e = &n->events[h->from];
+
+	if (e->waking && e->wake == h->life)
+		e->wake_us = until_us;
 }
 
 void loop_fd(struct node *n, int fd)
@@ -146,8 +168,10 @@ void loop_fd(struct node *n, int fd)
 void loop_clear(struct node *n)
 {
 	for (size_t i = 0; i < SIM_EVENTS; i++) {
-		n->events[i].used = n->events[i].active = false;
-		n->events[i].generation++;
+		struct sim_event *e = &n->events[i];
+
+		e->used = e->active = e->armed = e->waking = false;
+		e->wake++;
 	}
 	n->turn_due = false;
 }

@@ -197,10 +197,11 @@ int main(int argc, char **argv)
 	static struct command c = {.sweep = {.jobs = 1, .failures_max = 20}};
 	struct sweep_sums sums;
 
-	/* the large and mostly untouched parts of a replica come from the system as zeros, the
-	 * rest is kept for the next run */
-	mallopt(M_MMAP_THRESHOLD, 600000);
+	/* all memory is kept for the next run: pages that come anew from the system cost more than
+	 * what a replica has to zero */
+	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, 512 << 20);
+	mallopt(M_TOP_PAD, 64 << 20);
 	if (argc > 1 && strcmp(argv[1], "--twins") == 0)
 		return twins_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "--mutate") == 0)

@@ -1,7 +1,7 @@
 /*
- * daemon/peer.h over simulated links. A link is a pair of paths; both ends are told when it comes up
- * and when it has gone, each a while later. Frames of a link that broke meanwhile are lost, and so
- * are a share of all others, which TLS over TCP would not do: the protocol promises to stand it.
+ * daemon/peer.h over simulated links. A link is a pair of paths; both ends are told when it comes
+ * up and when it has gone, each a while later. Frames of a link that broke meanwhile are lost, and
+ * so are a share of all others, which TLS over TCP would not do: the protocol promises to stand it.
  */
 #include "config.h"
 
@@ -29,8 +29,9 @@ static bool is_linked(const struct node *a, const struct node *b)
 
 static bool is_healed(const struct node *a, const struct node *b)
 {
-	return sim->phase == SIM_FORM ? sim->o.form_faults == 0
-				      : sim->phase == SIM_HEALED && node_is_healed(a) && node_is_healed(b);
+	return sim->phase == SIM_FORM
+		       ? sim->o.form_faults == 0
+		       : sim->phase == SIM_HEALED && node_is_healed(a) && node_is_healed(b);
 }
 
 void net_init(void)
@@ -175,7 +176,8 @@ static void learn(struct node *n, struct node *from)
 	if (p->known)
 		return;
 	if (!is_reached(n, from->id))
-		call_link(n, from->id, false); /* the end of the link before, if it was not told yet */
+		call_link(n, from->id,
+			  false); /* the end of the link before, if it was not told yet */
 	p->known = true;
 	if (n->alive)
 		call_link(n, from->id, true);
@@ -237,6 +239,22 @@ void net_send(struct node *from, struct node *to, struct blob *b)
 				   sim->now_us + (1 + rng_below(&p->rng, 10)) * delay_us(p));
 	}
 	blob_drop(b);
+}
+
+void net_send_late(struct node *from, struct node *to, struct blob *b, uint64_t us)
+{
+	struct path *p = path_of(from, to);
+
+	if (!is_linked(from, to) || p->muted) {
+		blob_drop(b);
+		return;
+	}
+	agenda_add(&sim->agenda, (struct happening){.at_us = sim->now_us + us + delay_us(p),
+						    .kind = EV_FRAME,
+						    .node = to->index,
+						    .from = from->index,
+						    .life = p->era,
+						    .blob = b});
 }
 
 static void refused(struct node *n, struct node *from, const struct blob *b)
@@ -317,7 +335,8 @@ static void send_to(struct node *n, struct node *to, struct blob *b)
 		net_send(n, to, b);
 }
 
-void peers_send(struct peers *p, uint16_t to, uint8_t type, const struct iovec *parts, size_t n_parts)
+void peers_send(struct peers *p, uint16_t to, uint8_t type, const struct iovec *parts,
+		size_t n_parts)
 {
 	struct node *n = p->node;
 	struct blob *b;

@@ -30,7 +30,8 @@ struct options {
 	LIE(GARBAGE, "sends octets that are no messages")                                          \
 	LIE(SLEEP, "keeps its signature shares back")                                              \
 	LIE(SLOW, "sends a signature share when it has the next one")                              \
-	LIE(RETRY, "asks for signers without need, reports and blames whom it likes")
+	LIE(RETRY, "asks for signers without need, reports and blames whom it likes")              \
+	LIE(PACE, "as primary proposes as late as time-outs let it")
 
 enum lie {
 #define LIE(name, help) LIE_AT_##name,

@@ -269,6 +269,8 @@ static bool waits(const struct happening *h, const struct node *n)
 		return false;
 	later.at_us = n->paused_us;
 	later.order = h->order;
+	if (h->kind == EV_TIMER)
+		loop_postpone(&sim->nodes[h->node], h, later.at_us);
 	agenda_add(&sim->agenda, later);
 	return true;
 }
@@ -292,7 +294,7 @@ static void carry_out_inside(struct node *n, const struct happening *h)
 	sim->current = n;
 	switch (h->kind) {
 	case EV_TIMER:
-		loop_timer(n, h->from, h->life);
+		loop_timer(n, h);
 		break;
 	case EV_TURN:
 		loop_turn(n);

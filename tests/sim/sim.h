@@ -45,7 +45,7 @@ enum event_kind {
 	EV_FRAME,  /* node, from, blob */
 	EV_LINK,   /* node, from, up */
 	EV_DIAL,   /* node, from: a broken link is tried again */
-	EV_TIMER,  /* node, slot, generation */
+	EV_TIMER,  /* node, slot, number */
 	EV_TURN,   /* node: callbacks that were made active */
 	EV_SYNC,   /* node */
 	EV_MERGE,  /* node */
@@ -60,7 +60,7 @@ struct happening {
 	uint64_t at_us, order;
 	uint8_t kind, node, from;
 	bool flag;
-	uint32_t life; /* of the node, or generation of what it is about; else 0 */
+	uint32_t life; /* of the node, or number of what it is about; else 0 */
 	void *blob;
 };
 
@@ -70,6 +70,7 @@ struct agenda { /* a heap */
 	uint64_t order;
 };
 
+/* h.order 0: behind all that is there for the same time. */
 void agenda_add(struct agenda *a, struct happening h);
 bool agenda_next(struct agenda *a, struct happening *h);
 void agenda_free(struct agenda *a);
@@ -88,8 +89,15 @@ void blob_drop(struct blob *b);
 /* ---- a replica ---- */
 
 struct sim_event { /* what libevent knows of one */
+	struct node *owner;
 	bool used, active;
-	uint32_t generation;
+	/* a timer: when it is due, and its place among what is due then */
+	bool armed;
+	uint64_t due_us, due_order;
+	/* what the agenda has of it: often earlier, when the timer was put off since */
+	bool waking;
+	uint64_t wake_us;
+	uint32_t wake; /* number of that entry: others are of the past */
 	int fd;
 	void (*callback)(int, short, void *);
 	void *arg;
@@ -203,7 +211,8 @@ void nodes_clear(void);
 /* ---- loop.c ---- */
 
 void loop_turn(struct node *n);
-void loop_timer(struct node *n, unsigned slot, uint32_t generation);
+void loop_timer(struct node *n, const struct happening *h);
+void loop_postpone(struct node *n, const struct happening *h, uint64_t until_us);
 void loop_fd(struct node *n, int fd); /* became readable */
 void loop_clear(struct node *n);
 enum { SIM_FD_JOURNAL = 1000, SIM_FD_INDEX = 2000, SIM_FD_NET = 3000 };
@@ -219,6 +228,8 @@ void net_clog(uint8_t from, uint8_t to, uint64_t ms);
 void net_heal(void);
 /* Sends a frame as it is; takes the reference over. */
 void net_send(struct node *from, struct node *to, struct blob *b);
+/* The same, so much later, and past what is said meanwhile. */
+void net_send_late(struct node *from, struct node *to, struct blob *b, uint64_t us);
 void net_deliver(struct node *n, const struct happening *h);
 void net_on_link(struct node *n, const struct happening *h);
 void net_on_dial(struct node *n, const struct happening *h);
