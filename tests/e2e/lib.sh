@@ -41,8 +41,8 @@ ask() {
 # ---- processes: only those that were started here are ever ended ----
 
 # Ports below those that the kernel gives to clients; a network takes P to P+n and P+100 to P+100+n,
-# other servers of a test take P+50 and on.
-free_port() { echo $((10000 + 200 * $(shuf -i 0-110 -n 1))); }
+# other servers of a test take P+50 and on. AGREE_PORTS=A-B (0 to 110) keeps tests that run side by side apart.
+free_port() { echo $((10000 + 200 * $(shuf -i "${AGREE_PORTS:-0-110}" -n 1))); }
 
 # network_start [localnet options]
 network_start() {

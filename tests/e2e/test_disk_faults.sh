@@ -87,15 +87,20 @@ fails_at_a_start() {
 	comes_back
 }
 
+# A sync takes 300 ms now: nobody who waits for it could be as quick, even once. The machine may be busy.
+serve_at_once() {
+	began=$(now_ms)
+	for _ in 1 2 3 4 5; do others_serve; done
+	[ $(($(now_ms) - began)) -lt 1500 ]
+}
+
 # Its votes come too late to count; the others do not wait for them.
 slow_disk() {
 	with_faults -e trace=fdatasync -e inject=fdatasync:delay_exit=300000
 	eventually 20 is_running $which
 	sleep 3
 	is_running $which
-	began=$(now_ms)
-	for _ in 1 2 3 4 5; do others_serve; done
-	[ $(($(now_ms) - began)) -lt 2500 ]
+	eventually 2 serve_at_once
 	serves 10 $which
 	"$localnet" kill --dir "$net" $which
 	comes_back

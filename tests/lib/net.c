@@ -39,6 +39,25 @@ void net_defaults(struct net_options *o, uint64_t seed, uint8_t n)
 	};
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+enum { SEEDS_SHARE = 5 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+enum { SEEDS_SHARE = 5 };
+#else
+enum { SEEDS_SHARE = 1 };
+#endif
+#else
+enum { SEEDS_SHARE = 1 };
+#endif
+
+uint64_t net_seeds(uint64_t count)
+{
+	const char *many = getenv("NET_SEEDS");
+
+	return many != NULL ? strtoull(many, NULL, 10) : (count + SEEDS_SHARE - 1) / SEEDS_SHARE;
+}
+
 uint64_t net_random(struct net *net, uint64_t below)
 {
 	uint64_t z = net->rng += 0x9e3779b97f4a7c15u;

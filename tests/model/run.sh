@@ -15,10 +15,11 @@ one_change="QUORUM COMMITS PREPARES CLAIMS WATERMARK RECOMPUTE BELOW"
 two_changes="LOWEST"
 views=2 wrong="$one_change $two_changes"
 memory=6000 # MB
+optimize=-O2
 while [ $# -gt 0 ]; do
 	case $1 in
 	--views) views=${2:?--views N} && shift ;;
-	--small) views=1 wrong=$one_change ;;
+	--small) views=1 wrong=$one_change optimize=-O0 ;; # compiled more often than run
 	*) die "usage: tests/model/run.sh [--views N] [--small]" ;;
 	esac
 	shift
@@ -47,7 +48,7 @@ check() {
 	(
 		cd "$work"
 		spin -a "$@" "$here/view_change.pml" >log &&
-			gcc -w -O2 -DSAFETY -DCOLLAPSE -DMEMLIM=$memory -o pan pan.c &&
+			gcc -w $optimize -DSAFETY -DCOLLAPSE -DMEMLIM=$memory -o pan pan.c &&
 			./pan -m500000 >>log
 	)
 }

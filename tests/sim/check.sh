@@ -4,9 +4,11 @@ set -eu
 sim=$top_builddir/tests/sim/sim
 count=0 status=0
 
-# sweep NAME SECONDS ARGUMENTS...: the same seeds each time, in one process, as many as there is time for
+# sweep NAME SECONDS ARGUMENTS...: the same seeds each time, in one process, as many as there is time for; sanitizers,
+# which look for other mistakes, have half of it
 sweep() {
 	name=$1 seconds=$2
+	[ -z "${sanitizers:-}" ] || seconds=$((seconds / 2))
 	shift 2
 	count=$((count + 1))
 	if "$sim" --time "$seconds" --failures 5 "$@" >"$log"; then

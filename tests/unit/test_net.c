@@ -1,7 +1,8 @@
 /*
  * Networks of cores under faults, from seeds. tests/lib/net.h lists what is checked at every step;
  * what is asked of each run here is that once the faults have stopped everything that was handed in
- * gets executed by everybody. NET_SEED=n repeats one seed.
+ * gets executed by everybody. NET_SEED=n repeats one seed,
+ * and NET_SEEDS=n with it as many from there on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,11 +91,12 @@ static void run_seed(uint64_t seed, uint8_t n)
 
 static void run_seeds(uint64_t from, uint64_t count, uint8_t n)
 {
-	const char *first = getenv("NET_SEED"), *many = getenv("NET_COUNT");
+	const char *first = getenv("NET_SEED");
 
+	count = net_seeds(count);
 	if (first != NULL) {
 		from = strtoull(first, NULL, 10);
-		count = many == NULL ? 1 : strtoull(many, NULL, 10);
+		count = getenv("NET_SEEDS") == NULL ? 1 : count;
 	}
 	print_message("# n=%u: seeds %llu to %llu\n", n, (unsigned long long)from,
 		      (unsigned long long)(from + count - 1));
@@ -298,7 +300,7 @@ static void liars_serve(uint64_t seed, uint8_t n, uint16_t who)
 static void f_liars_keep_nobody_from_catching_up_and_are_not_believed(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 20; seed < 26; seed++) {
+	for (uint64_t seed = 20; seed < 20 + net_seeds(6); seed++) {
 		liars_serve(seed, 4, (uint16_t)(1u << (seed % 3)));
 		liars_serve(seed, 7, (uint16_t)(3u << (seed % 5)));
 	}

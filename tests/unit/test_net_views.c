@@ -56,7 +56,7 @@ static uint64_t silence(struct net *net, uint64_t longest)
 static void a_dead_primary_is_replaced_within_two_seconds(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 20; seed++) {
+	for (uint64_t seed = 1; seed <= net_seeds(20); seed++) {
 		struct net *net = net_healthy(seed, 4);
 
 		load(net, SECOND / 5 + net_random(net, SECOND / 5));
@@ -87,7 +87,7 @@ static void one_client_is_enough_to_replace_it(void **state)
 static void two_dead_primaries_of_seven_are_passed_over(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 10; seed++) {
+	for (uint64_t seed = 1; seed <= net_seeds(10); seed++) {
 		struct net *net = net_healthy(seed, 7);
 
 		load(net, SECOND / 5);
@@ -293,10 +293,9 @@ static void run_traitor(uint64_t seed, uint8_t n, enum fault fault)
 
 static void run_traitors(uint64_t from, uint64_t count, uint8_t n, enum fault fault)
 {
-	const char *one = getenv("NET_SEED"), *many = getenv("NET_SEEDS");
+	const char *one = getenv("NET_SEED");
 
-	if (many != NULL)
-		count = strtoull(many, NULL, 10);
+	count = net_seeds(count);
 	if (one != NULL) {
 		from = strtoull(one, NULL, 10);
 		count = 1;
@@ -371,9 +370,9 @@ static void run_crashes(uint64_t seed, uint8_t n)
 
 static void crashes_inside_view_changes_lose_nothing(void **state)
 {
-	const char *one = getenv("NET_SEED"), *many = getenv("NET_SEEDS");
+	const char *one = getenv("NET_SEED");
 	uint64_t from = one != NULL ? strtoull(one, NULL, 10) : 900001;
-	uint64_t count = one != NULL ? 1 : many != NULL ? strtoull(many, NULL, 10) : 30;
+	uint64_t count = one != NULL ? 1 : net_seeds(30);
 
 	(void)state;
 	print_message("# seeds %llu to %llu\n", (unsigned long long)from,
