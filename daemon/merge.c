@@ -177,16 +177,17 @@ static unsigned purge_max(const struct merge_job *job)
 	return PURGE_MAX + 2 * (unsigned)job->n_items;
 }
 
-static void purge_outcomes(struct kv_txn *txn, const struct merge_job *job)
+/* false: there is more of it. */
+static bool purge_outcomes(struct kv_txn *txn, const struct merge_job *job)
 {
 	uint8_t to[AP_ID_LEN] = {0};
 	uint64_t first_kept = job->floor_ms / 1000 + 1; /* D <= F is forgotten */
+	unsigned max = purge_max(job);
 
 	for (int i = 4; i >= 0; i--, first_kept >>= 8)
 		to[i] = (uint8_t)first_kept;
-	if (first_kept == 0)
-		kv_delete_range(txn, INDEX, (struct kv_span){NULL, 0},
-				(struct kv_span){to, sizeof(to)}, purge_max(job));
+	return first_kept == 0 && kv_delete_range(txn, INDEX, (struct kv_span){NULL, 0},
+						  (struct kv_span){to, sizeof(to)}, max) < (int)max;
 }
 
 struct old_blocks {
@@ -256,8 +257,8 @@ static int run_job(struct merge *m, struct merge_job *job)
 		kv_abort(txn);
 		return status;
 	}
-	purge_outcomes(txn, job);
-	purge_blocks(txn, job);
+	if (purge_outcomes(txn, job)) /* else outcomes would be left whose leaf is gone */
+		purge_blocks(txn, job);
 	return kv_commit(txn);
 }
 

@@ -310,6 +310,21 @@ def bundle_ops(batch, which):
     return octets[at + 4 + 21:at + 4 + size - 64]
 
 
+def transfers():
+    """What happens in a transfer, two octets each: tests/fuzz/transfer.c has them."""
+    def right(asked):
+        return bytes([4 | asked << 3, 0])
+    put("transfer", "all answers right", b"".join(right(i % 8) for i in range(160)))
+    put("transfer", "a liar among them", b"".join(
+        right(i % 8)[:1] + bytes([i % 5 == 1, 0, 3]) for i in range(160)))
+    put("transfer", "late and out of turn", b"".join(
+        bytes([4 | 7 - i % 8 << 3 | (i % 3 == 0) << 6, 2 * (i % 8 == 5), 0, i % 13])
+        for i in range(240)))
+    put("transfer", "links that come and go", b"".join(
+        bytes([1, i % 3 | (i // 8 % 2) << 7]) + right(i % 8) + bytes([2, i % 2 * (i < 200)])
+        for i in range(240)))
+
+
 if __name__ == "__main__":
     dns()
     records()
@@ -321,3 +336,4 @@ if __name__ == "__main__":
     discovery()
     exchanges()
     executed()
+    transfers()

@@ -8,11 +8,13 @@
 
 #include <cmocka.h>
 
-#include "daemon/index_priv.h"
+#include "daemon/merge_format.h"
 #include "daemon/transfer/transfer.h"
+#include "libproto/merkle.h"
 #include "libproto/outcome.h"
 #include "libproto/proof.h"
 #include "tests/lib/edge.h"
+#include "tests/lib/tempdir.h"
 
 static int live(void **state)
 {
@@ -282,6 +284,89 @@ static void a_merged_chunk_is_that_of_the_history(void **state)
 	transfer_leaf_hash(ap_sha256, seq, time_ms, outcomes, hash);
 	merge_read_end(index_merge(e->index));
 	assert_memory_equal(hash, leaf, 32);
+}
+
+enum { CHUNKS = 25, EACH = AP_BATCH_REQUESTS_MAX };
+
+/* Deadlines fall while sequences rise. */
+static void id_of(uint8_t id[AP_ID_LEN], uint64_t seq, size_t i)
+{
+	memset(id, 0, AP_ID_LEN);
+	id[3] = (uint8_t)(CHUNKS - seq + 1);
+	id[5] = (uint8_t)(i >> 8);
+	id[6] = (uint8_t)i;
+}
+
+static void absorb_full(struct index *x, uint64_t seq)
+{
+	struct absorb *a = calloc(1, sizeof(*a));
+	struct absorb_chunk *c;
+	struct ap_writer w;
+
+	assert_non_null(a);
+	a->chunks = c = calloc(1, sizeof(*c));
+	a->octets = malloc(EACH * (AP_ID_LEN + 1 + 2 + AP_MAX_outcome));
+	assert_true(c != NULL && a->octets != NULL);
+	a->n_chunks = 1;
+	*c = (struct absorb_chunk){.seq = seq, .time_ms = seq, .n = EACH, .proven = true};
+	c->statement = (struct ap_statement){.seq = seq, .time_ms = seq, .count = EACH};
+	c->leaf = calloc(EACH, sizeof(*c->leaf));
+	c->nodes = calloc(ap_merkle_nodes(EACH), 32);
+	assert_true(c->leaf != NULL && c->nodes != NULL);
+	ap_writer_init(&w, a->octets, EACH * (AP_ID_LEN + 1 + 2 + AP_MAX_outcome));
+	for (size_t i = 0; i < EACH; i++) {
+		struct entry e = {
+			.relay = 1,
+			.outcome = {.status = AP_STATUS_DECIDED, .sequence = seq, .time = seq}};
+
+		id_of(e.id, seq, i);
+		merge_chunk_add(&w, &e);
+		c->leaf[i] = (uint16_t)i;
+	}
+	assert_null(w.bad);
+	a->len = ap_writer_len(&w);
+	c->outcomes = (ap_bytes){a->octets, a->len};
+	index_absorb(x, a);
+}
+
+/* Much becomes old at once, as where a state is installed after a long time. */
+static void what_is_forgotten_bit_by_bit_is_no_damage(void **state)
+{
+	char dir[TEMPDIR_MAX];
+	struct index_conf conf = {.dir = dir};
+	struct absorb *a = calloc(1, sizeof(*a));
+	struct disk_error why = {""};
+	uint8_t id[AP_ID_LEN];
+	struct index *x;
+	ap_agree agree;
+	uint64_t found;
+
+	(void)state;
+	tempdir_make(dir);
+	assert_int_equal(index_open(&x, &conf, &why), 0);
+	for (uint64_t seq = 1; seq <= CHUNKS; seq++)
+		absorb_full(x, seq);
+	assert_non_null(a);
+	a->installs = true;
+	a->job = calloc(1, sizeof(*a->job));
+	assert_non_null(a->job);
+	a->job->seq = CHUNKS + 1;
+	a->job->floor_ms = (uint64_t)CHUNKS * 65536 * 1000;
+	a->job->horizon_ms = 1000;
+	a->job->snapshot = calloc(1, 1);
+	a->job->snapshot_len = 1;
+	index_absorb(x, a);
+	while (index_absorbing(x) > 0) {
+		poll(&(struct pollfd){.fd = index_fd(x), .events = POLLIN}, 1, 1000);
+		index_poll(x);
+	}
+	for (uint64_t seq = 1; seq <= CHUNKS; seq++) {
+		id_of(id, seq, EACH - 1);
+		index_answer(x, id, &agree, &found);
+		assert_null(index_error(x));
+	}
+	index_close(x);
+	tempdir_remove(dir);
 }
 
 static void values_of_all_lengths_survive_a_merge(void **state)
@@ -878,6 +963,7 @@ int main(void)
 		LIVE(a_signed_leaf_is_not_given_up_for_a_later_one),
 		LIVE(a_merged_record_has_the_same_octets),
 		LIVE(a_merged_chunk_is_that_of_the_history),
+		cmocka_unit_test(what_is_forgotten_bit_by_bit_is_no_damage),
 		LIVE(values_of_all_lengths_survive_a_merge),
 		LIVE(the_machine_finds_what_is_merged),
 		LIVE(what_came_behind_the_checkpoint_stays_in_memory),
