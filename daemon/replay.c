@@ -347,7 +347,8 @@ static int machine_again(struct replay *p, struct disk_error *why)
 	free(buf);
 	/* a journal that was trimmed to its last stable checkpoint may have no mark of what was
 	 * executed */
-	if ((status == DISK_EDAMAGED || (status == 0 && p->base.executed < p->base.stable)) &&
+	if ((status == DISK_EDAMAGED ||
+	     (status == 0 && p->merged == 0 && p->base.executed < p->base.stable)) &&
 	    lacks_state(p)) {
 		log_say(LOG_L_ERROR,
 			"the store has no state, and the journal lacks batches that lead to one: "
