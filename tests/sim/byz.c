@@ -428,15 +428,17 @@ static bool lie_retry(struct rng *r, struct ap_message *m)
 static bool span_lie(struct rng *r, ap_span *span)
 {
 	static uint8_t copy[AP_SPAN_MAX];
+	size_t at;
 
 	if (span->len == 0)
 		return false;
 	memcpy(copy, span->data, span->len);
 	span->data = copy;
+	at = rng_below(r, span->len);
 	if (rng_chance(r, 200))
-		span->len = rng_below(r, span->len);
+		span->len = at;
 	else
-		copy[rng_below(r, span->len)] ^= (uint8_t)(1u << rng_below(r, 8));
+		copy[at] ^= (uint8_t)(1u << rng_below(r, 8));
 	return true;
 }
 

@@ -234,9 +234,11 @@ void net_send(struct node *from, struct node *to, struct blob *b)
 	if (is_linked(from, to) && !p->muted) {
 		if (healed || !rng_chance(&p->rng, sim->o.loss_pm))
 			deliver_at(from, to, b, sim->now_us + delay_us(p));
-		if (!healed && rng_chance(&p->rng, sim->o.dup_pm))
-			deliver_at(from, to, b,
-				   sim->now_us + (1 + rng_below(&p->rng, 10)) * delay_us(p));
+		if (!healed && rng_chance(&p->rng, sim->o.dup_pm)) {
+			uint64_t times = 1 + rng_below(&p->rng, 10);
+
+			deliver_at(from, to, b, sim->now_us + times * delay_us(p));
+		}
 	}
 	blob_drop(b);
 }

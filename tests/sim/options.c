@@ -231,7 +231,7 @@ static void draw_forgets(struct options *o, struct rng *r)
 	if (left == 0 || o->form_faults != 0 || !rng_chance(r, 400))
 		return;
 	o->forgets = rng_subset(r, may, (unsigned)rng_between(r, 1, left));
-	o->core = 0;
+	o->core = o->askew = 0;
 }
 
 void options_draw(struct options *o, uint64_t seed, const struct options_given *given)

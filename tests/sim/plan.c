@@ -103,6 +103,9 @@ const char *plan_read_line(struct plan *p, const char *line)
 
 /* ---- drawn ---- */
 
+/* One number after the other: within a call the compiler chooses the order, and a seed would give
+ * another run with another compiler. */
+
 struct drawing {
 	struct plan *p;
 	const struct options *o;
@@ -222,18 +225,21 @@ static void swizzle(struct drawing *d)
 static void clogs(struct drawing *d)
 {
 	for (uint64_t i = rng_between(&d->rng, 1, 3 * d->often); i > 0; i--) {
-		int64_t a = somebody(d);
+		uint64_t at = some_time(d);
+		int64_t a = somebody(d), b = another(d, a);
 
-		add(d, some_time(d), PLAN_CLOG, a, another(d, a),
-		    (int64_t)(1 + rng_spread(&d->rng, 300)));
+		add(d, at, PLAN_CLOG, a, b, (int64_t)(1 + rng_spread(&d->rng, 300)));
 	}
 }
 
 static void pauses(struct drawing *d)
 {
-	for (uint64_t i = rng_between(&d->rng, 1, d->often); i > 0; i--)
-		add(d, some_time(d), PLAN_PAUSE, somebody(d),
-		    (int64_t)(1 + rng_spread(&d->rng, d->end / 4)), 0);
+	for (uint64_t i = rng_between(&d->rng, 1, d->often); i > 0; i--) {
+		uint64_t at = some_time(d);
+		int64_t r = somebody(d);
+
+		add(d, at, PLAN_PAUSE, r, (int64_t)(1 + rng_spread(&d->rng, d->end / 4)), 0);
+	}
 }
 
 static void clocks(struct drawing *d)
@@ -305,9 +311,12 @@ static void asks(struct drawing *d, uint32_t from, uint32_t to, uint64_t count, 
 
 static void liars(struct drawing *d)
 {
-	for (uint64_t i = 10 * d->o->liars; i > 0; i--)
-		add(d, some_time(d), PLAN_LIAR, (int64_t)rng_below(&d->rng, d->o->liars),
-		    somebody(d), (int64_t)rng_below(&d->rng, 8));
+	for (uint64_t i = 10 * d->o->liars; i > 0; i--) {
+		uint64_t at = some_time(d);
+		int64_t client = (int64_t)rng_below(&d->rng, d->o->liars), r = somebody(d);
+
+		add(d, at, PLAN_LIAR, client, r, (int64_t)rng_below(&d->rng, 8));
+	}
 }
 
 /* One after the other: somebody has to have what is transferred. */
@@ -330,6 +339,7 @@ void plan_draw(struct plan *p, const struct options *o)
 							   clocks,     disks};
 	static const unsigned odds[] = {500, 150, 250, 200, 250, 120, 200, 150, 150, 200};
 	struct drawing d = {.p = p, .o = o, .end = (uint32_t)o->heal_ms};
+	int64_t instances;
 	bool calm;
 
 	rng_init(&d.rng, o->seed, 2);
@@ -340,8 +350,8 @@ void plan_draw(struct plan *p, const struct options *o)
 			faults[i](&d);
 	losses(&d);
 	liars(&d);
-	asks(&d, 0, d.end, rng_between(&d.rng, 5, 5 + o->heal_ms / 100),
-	     (int64_t)rng_between(&d.rng, 1, 15));
+	instances = (int64_t)rng_between(&d.rng, 1, 15);
+	asks(&d, 0, d.end, rng_between(&d.rng, 5, 5 + o->heal_ms / 100), instances);
 	asks(&d, d.end + 1, d.end + 1 + 400, rng_between(&d.rng, 2, 12), 20);
 	wipes(&d);
 }
