@@ -206,16 +206,27 @@ static void send_some(struct channel *c)
 		c->is_broken = true;
 }
 
-/* false: it is over, and freed. */
-static bool flush(struct channel *c)
+static void push(struct channel *c)
 {
-	c->has_flush = false;
 	encrypt(c);
 	while (!c->is_broken && !c->is_stuck && evbuffer_get_length(c->records) > 0)
 		send_some(c);
 	if (c->is_stuck && event_add(c->writable, NULL) != 0)
 		c->is_broken = true;
+}
+
+/* false: it is over, and freed. */
+static bool flush(struct channel *c)
+{
+	c->has_flush = false;
+	push(c);
 	return c->is_broken ? end(c) : true;
+}
+
+void channel_flush(struct channel *c)
+{
+	if (c->has_flush)
+		push(c); /* what has failed shows when the turn ends */
 }
 
 static void on_flush(evutil_socket_t fd, short what, void *arg)

@@ -48,6 +48,8 @@ void channel_free(struct channel *); /* closes it; what was put and not sent is 
 /* For later in this turn. false: not before the handshake is done, or no room for all of it, and
  * nothing was put. */
 bool channel_put(struct channel *, const struct iovec *parts, size_t n);
+/* Not for later: a long piece of work comes first. Ends nothing. */
+void channel_flush(struct channel *);
 size_t channel_backlog(const struct channel *);
 const SSL *channel_ssl(const struct channel *);
 

@@ -243,6 +243,7 @@ static void write_proposal(struct run *r, const struct pbft_effect *e)
 		     e->token);
 	if (s->primary != r->self)
 		sign_ahead(r, s);
+	run_spare(r); /* for this batch nothing can be done before the disk has it */
 }
 
 static void write_prepared(struct run *r, const struct pbft_effect *e)
@@ -317,8 +318,8 @@ static void write_stable(struct run *r, const struct pbft_effect *e)
 	uint8_t octets[RECORD_CERTIFICATE_MAX];
 	size_t n = stable_octets(r, e, octets);
 
-	write_record(r, RECORD_STABLE, e->u.stable.seq + 1, (struct iovec[]){part(octets, n)}, 1, false,
-		     e->token);
+	write_record(r, RECORD_STABLE, e->u.stable.seq + 1, (struct iovec[]){part(octets, n)}, 1,
+		     false, e->token);
 }
 
 static void mark(struct run *r, uint64_t seq, uint64_t time_ms, const uint8_t running[32],
@@ -576,11 +577,14 @@ static void execute(struct run *r, const struct pbft_effect *e)
 	const uint8_t *digest = e->u.slot.batch->digest;
 	ap_bytes octets = effect_batch(r, e->u.slot.seq, digest, r->frame, sizeof(r->frame));
 
-	if (octets.data == NULL)
+	if (octets.data == NULL) {
 		run_fail(r,
 			 "the body of a committed batch cannot be read: start this replica again");
-	else
-		execute_batch(r, e->u.slot.seq, digest, octets, true);
+		return;
+	}
+	peers_flush(
+		r->peers); /* others wait for this replica's COMMIT, and a share takes its time */
+	execute_batch(r, e->u.slot.seq, digest, octets, true);
 }
 
 void effect_merge_due(struct run *r)
@@ -636,8 +640,7 @@ static void keep_view_change(struct run *r, const struct pbft_effect *e)
 
 static void behind(struct run *r, const struct pbft_effect *e)
 {
-	log_say(LOG_L_INFO,
-		"behind have=%llu offered=%llu: nobody gives the batches in between",
+	log_say(LOG_L_INFO, "behind have=%llu offered=%llu: nobody gives the batches in between",
 		(unsigned long long)e->u.behind.have, (unsigned long long)e->u.behind.offered);
 	fetch_state_behind(r);
 }

@@ -376,6 +376,14 @@ void peers_send(struct peers *p, uint16_t to, uint8_t type, const struct iovec *
 	}
 }
 
+void peers_flush(struct peers *p)
+{
+	for (uint8_t id = 1; id <= p->conf.n; id++) {
+		if (p->peer[id - 1].conn != NULL)
+			channel_flush(p->peer[id - 1].conn->channel);
+	}
+}
+
 uint16_t peers_up(const struct peers *p)
 {
 	uint16_t up = 0;

@@ -44,6 +44,9 @@ void peers_free(struct peers *);
  * protocol sends again. */
 void peers_send(struct peers *, uint16_t to, uint8_t type, const struct iovec *parts, size_t n_parts);
 
+/* What was sent so far in this turn leaves now: it is waited for, and a long piece of work comes next. */
+void peers_flush(struct peers *);
+
 uint16_t peers_up(const struct peers *); /* bit id-1 */
 struct peer_info {
 	bool up;

@@ -14,30 +14,31 @@
 #include "libproto/siphash.h"
 
 /*
- * A request is QUEUED, then BUNDLED (its bundle is on its way), then UNSIGNED (executed, the batch's signature is
- * awaited), then answered and gone. It is in one list, by its state; the list of all is in the order of arrival.
+ * A request is QUEUED, then BUNDLED (its bundle is on its way), then UNSIGNED (executed, the
+ * batch's signature is awaited), then answered and gone. It is in one list, by its state; the list
+ * of all is in the order of arrival.
  */
 enum {
-	TABLE = 4096,       /* chains, to find equal requests */
-	BUNDLES = 256,      /* own bundles whose requests are remembered: more than can be under way */
-	SIGNINGS = 1024,    /* batches whose signature is awaited, by sequence */
-	ATTEMPTS_MAX = 5,   /* orderings of one request for want of a signature */
+	TABLE = 4096,	 /* chains, to find equal requests */
+	BUNDLES = 256,	 /* own bundles whose requests are remembered: more than can be under way */
+	SIGNINGS = 1024, /* batches whose signature is awaited, by sequence */
+	ATTEMPTS_MAX = 5, /* orderings of one request for want of a signature */
 	OP_HEAD = 1 + 2,
 };
 
 enum state { QUEUED, BUNDLED, UNSIGNED };
 
 struct request {
-	struct request *next, *prev;       /* all, by arrival */
-	struct request *chain;             /* equal hash */
-	struct request *line;              /* queue, or batch that is being signed */
+	struct request *next, *prev; /* all, by arrival */
+	struct request *chain;	     /* equal hash */
+	struct request *line;	     /* queue, or batch that is being signed */
 	struct asker asker;
 	enum state state;
 	uint8_t kind, attempts;
 	uint16_t prefix;
 	uint64_t hash, since_ms, executed_ms;
 	uint64_t counter; /* BUNDLED */
-	uint64_t seq;     /* UNSIGNED */
+	uint64_t seq;	  /* UNSIGNED */
 	uint16_t leaf;
 	ap_outcome outcome;
 	uint8_t value[AP_VALUE_MAX];
@@ -133,7 +134,8 @@ static uint64_t siphash64(const struct relay *r, const void *octets, size_t len)
 	return v;
 }
 
-/* Over what makes an asker the same one, address and port and the message's id, and what it asks. */
+/* Over what makes an asker the same one, address and port and the message's id, and what it asks.
+ */
 static uint64_t hash_of(const struct relay *r, const struct asker *a, uint8_t kind,
 			const uint8_t *op, size_t len)
 {
@@ -393,28 +395,32 @@ void relay_executed(struct relay *r, uint64_t counter, size_t bundle,
 	b->counter = 0;
 }
 
-void relay_signed(struct relay *r, uint64_t seq, uint64_t now_ms)
+size_t relay_signed(struct relay *r, uint64_t seq, uint64_t now_ms)
 {
 	const struct index_block *block = index_block(r->conf.index, seq);
 	size_t at = seq % SIGNINGS;
 	struct request *q;
+	size_t n = 0;
 
 	(void)now_ms;
 	if (block == NULL || !block->has_sig || r->signings[at].seq != seq)
-		return;
+		return 0;
 	while ((q = line_pop(&r->signings[at].line)) != NULL) {
 		ap_agree agree;
-		bool good = ap_agree_make(&agree, &q->outcome, &block->statement, block->nodes, q->leaf,
-					  block->sig);
+		bool good = ap_agree_make(&agree, &q->outcome, &block->statement, block->nodes,
+					  q->leaf, block->sig);
 
 		r->unsigned_now--;
 		done(r, q, good ? &agree : NULL, good ? 0 : AGREE_EINTERNAL);
+		n++;
 	}
+	return n;
 }
 
 /* ---- time ---- */
 
-/* Its signature does not come: perhaps another leaf of the same outcome has one; else it is ordered once more. */
+/* Its signature does not come: perhaps another leaf of the same outcome has one; else it is ordered
+ * once more. */
 static void ask_again(struct relay *r, struct request *q)
 {
 	ap_agree agree;
@@ -504,5 +510,6 @@ void relay_free(struct relay *r)
 
 void relay_info(const struct relay *r, struct relay_info *info)
 {
-	*info = (struct relay_info){.queued = r->queued, .outstanding = r->total, .unsigned_ = r->unsigned_now};
+	*info = (struct relay_info){
+		.queued = r->queued, .outstanding = r->total, .unsigned_ = r->unsigned_now};
 }

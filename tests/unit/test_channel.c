@@ -234,6 +234,36 @@ static void what_is_put_in_one_turn_arrives_in_one_piece(void **state)
 	assert_int_equal(channel_backlog(p->a.channel), 0);
 }
 
+static void what_is_flushed_leaves_before_the_turn_ends(void **state)
+{
+	struct pair *p = *state;
+
+	connect_both(p);
+	channel_flush(p->a.channel); /* nothing is there */
+	assert_true(put(&p->a, "one", 3));
+	channel_flush(p->a.channel);
+	assert_int_equal(channel_backlog(p->a.channel), 0);
+	assert_true(put(&p->a, "two", 3));
+	UNTIL(p, p->b.len == 6);
+	assert_memory_equal(p->b.octets, "onetwo", 6);
+}
+
+/* It shows when the turn ends: who flushes is in the midst of something. */
+static void a_flush_that_fails_ends_nothing_at_once(void **state)
+{
+	struct pair *p = *state;
+
+	connect_both(p);
+	channel_free(p->b.channel);
+	p->b.channel = NULL;
+	for (int i = 0; i < 3; i++) { /* a reset comes back, and then the next write fails */
+		assert_true(put(&p->a, "x", 1) || i > 0);
+		channel_flush(p->a.channel);
+		assert_int_equal(p->a.ends, 0);
+	}
+	UNTIL(p, p->a.ends == 1);
+}
+
 static void both_ways_at_once(void **state)
 {
 	struct pair *p = *state;
@@ -448,6 +478,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PAIR(what_is_put_in_one_turn_arrives_in_one_piece),
+		PAIR(what_is_flushed_leaves_before_the_turn_ends),
+		PAIR(a_flush_that_fails_ends_nothing_at_once),
 		PAIR(both_ways_at_once),
 		PAIR(what_is_not_taken_comes_again_in_front_of_more),
 		PAIR(a_large_piece_gets_its_room),
