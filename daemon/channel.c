@@ -290,10 +290,11 @@ static bool make_room(struct channel *c)
 /* false: it is over, and freed. */
 static bool decrypt(struct channel *c)
 {
-	bool is_over = false;
-	int n = 1;
+	bool is_over = false, more = true;
 
-	while (n > 0) {
+	while (more) {
+		int n;
+
 		if (!make_room(c))
 			return end(c);
 		ERR_clear_error();
@@ -302,7 +303,8 @@ static bool decrypt(struct channel *c)
 			c->in_len += (size_t)n;
 		else
 			is_over = has_failed(c, n);
-		if ((n <= 0 || c->in_cap - c->in_len < RECORD) && !deliver(c))
+		more = n > 0 && (c->net_len > 0 || SSL_has_pending(c->ssl) == 1);
+		if ((!more || c->in_cap - c->in_len < RECORD) && !deliver(c))
 			return false;
 	}
 	return is_over ? end(c) : true;
