@@ -137,7 +137,9 @@ static void frame_write(struct conn *c, uint8_t type, const struct iovec *parts,
 	for (int i = 0; i < 4; i++)
 		head[i] = (uint8_t)(len >> (24 - 8 * i));
 	head[4] = type;
-	if (n > PEER_PARTS_MAX || len > AP_FRAME_MAX || !channel_put(c->channel, all, 1 + n)) {
+	if (n > PEER_PARTS_MAX)
+		abort(); /* a bug of ours: the frame would be lost without a word */
+	if (len > AP_FRAME_MAX || !channel_put(c->channel, all, 1 + n)) {
 		info->dropped++;
 		return;
 	}

@@ -18,7 +18,7 @@
 
 struct peers;
 
-enum { PEER_PARTS_MAX = 4 }; /* that a frame is given in */
+enum { PEER_PARTS_MAX = 8 }; /* that a frame is given in */
 
 struct peers_conf {
 	uint8_t n, self;
