@@ -40,10 +40,10 @@ void net_defaults(struct net_options *o, uint64_t seed, uint8_t n)
 }
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { SEEDS_SHARE = 5 };
+enum { SEEDS_SHARE = 10 };
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-enum { SEEDS_SHARE = 5 };
+enum { SEEDS_SHARE = 10 };
 #else
 enum { SEEDS_SHARE = 1 };
 #endif

@@ -143,7 +143,7 @@ struct net *net_new(const struct net_options *o);
 struct net *net_healthy(uint64_t seed, uint8_t n); /* with the defaults, links up */
 void net_free(struct net *net);
 
-/* How many of `count` seeds to run: all; a fifth in a build with a sanitizer, which looks for other
+/* How many of `count` seeds to run: all; a tenth in a build with a sanitizer, which looks for other
  * mistakes and takes ten times as long; what NET_SEEDS says, if it is set. */
 uint64_t net_seeds(uint64_t count);
 

@@ -6,8 +6,8 @@
 
 struct sweep {
 	uint64_t first, last;
-	unsigned jobs, seconds;	 /* seconds 0: no limit */
-	unsigned failures_max;	 /* of one process: then it ends */
+	unsigned jobs, seconds; /* seconds: of each job's processor time; 0: no limit */
+	unsigned failures_max;	/* of one process: then it ends */
 	struct options_given given;
 	const struct options *fixed; /* values that come after those drawn, where is_fixed */
 	const bool *is_fixed;
