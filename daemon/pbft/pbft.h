@@ -161,6 +161,7 @@ enum pbft_event_kind {
 	PBFT_EV_EXECUTED, /* the batch of the last PBFT_EXECUTE has been executed */
 	PBFT_EV_DISK,	  /* disk: a mark was passed, either way */
 	PBFT_EV_STATE,	  /* a certified state was transferred, and is durable */
+	PBFT_EV_LOST,	  /* what was stored is damaged: draft {#damage} */
 };
 
 struct pbft_event {
@@ -231,6 +232,10 @@ struct pbft_event {
 			const uint8_t (*sig)[64];
 			const struct machine_numbers *numbers; /* of bundles, of all n relays */
 		} transferred; /* borrowed for the call */
+		struct {
+			bool state; /* nothing is executed or voted for until PBFT_EV_STATE */
+			bool votes; /* the log of the own votes: none is given any more */
+		} lost;
 	} u;
 };
 
@@ -432,6 +437,7 @@ struct pbft_info {
 	enum pbft_disk disk;
 	bool is_short; /* f+1 disks are nearly full: requests wait */
 	bool lacks, silent;
+	uint64_t low; /* a state that is transferred must not be below it */
 	uint64_t others_executed, others_stable; /* f+1 others say so much, or more */
 	uint8_t running[32];
 	uint32_t timeout_ms;	 /* now */
