@@ -98,6 +98,8 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 		run_fail(r, index_error(r->index)); /* no answer, no share: the state may be wrong */
 		return;
 	}
+	if (index_damage(r->index) != NULL)
+		return; /* likewise; damage.c does the rest */
 	remember_running(r, seq);
 	r->batches++;
 	r->requests += r->result.n_entries;

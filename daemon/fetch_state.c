@@ -62,6 +62,16 @@ void fetch_state_behind(struct run *r)
 	r->fetch_state->look_ms = 0;
 }
 
+void fetch_state_again(struct run *r)
+{
+	struct fetch_state *f = r->fetch_state;
+
+	transfer_end(&f->t);
+	free(f->fixed);
+	f->fixed = NULL;
+	f->look_ms = 0;
+}
+
 void fetch_state_link(struct run *r, uint8_t id, bool up)
 {
 	transfer_link(&r->fetch_state->t, id, up);
@@ -98,9 +108,11 @@ static uint64_t above_of(const struct run *r, const struct pbft_info *core)
 	uint64_t have = core->executed;
 
 	if (core->lacks)
-		have = core->stable - 1;
+		have = core->stable > 0 ? core->stable - 1 : 0;
 	if (core->diverged)
 		have = r->diverged_seq > 0 ? r->diverged_seq - 1 : 0;
+	if (have + 1 < core->low)
+		have = core->low - 1; /* what is executed again has to lie in the window */
 	return above > have ? above : have;
 }
 
@@ -486,7 +498,8 @@ static void step_core(struct run *r, const struct fetch_state *f)
 	ev.u.transferred.time_ms = machine_time(r->machine);
 	memcpy(ev.u.transferred.running, machine_running(r->machine), 32);
 	memcpy(ev.u.transferred.state, f->proof.state, 32);
-	ev.u.transferred.silent = r->quarantine != QUARANTINE_NONE || r->is_first_run;
+	ev.u.transferred.silent =
+		r->quarantine != QUARANTINE_NONE || r->votes_lost || r->is_first_run;
 	ev.u.transferred.who = f->proof.who;
 	ev.u.transferred.incarnation = f->proof.incarnation;
 	ev.u.transferred.sig = (const uint8_t(*)[64])f->proof.sig;

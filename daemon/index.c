@@ -77,6 +77,21 @@ const char *index_error(const struct index *x)
 	return x->error[0] != '\0' ? x->error : merge_error(x->merge);
 }
 
+const char *index_damage(const struct index *x)
+{
+	return merge_damage(x->merge);
+}
+
+void index_damaged(struct index *x, const char *what)
+{
+	merge_damaged(x->merge, what);
+}
+
+static bool is_over(const struct index *x)
+{
+	return index_error(x) != NULL || index_damage(x) != NULL;
+}
+
 /* ---- table of entries ---- */
 
 /* Ids end in a SHA-256; with a secret multiplied in, nobody can choose ids that fall together. */
@@ -279,9 +294,10 @@ static bool store_find(void *ctx, const uint8_t id[AP_ID_LEN], struct machine_fi
 		return true;
 	}
 	if (merge_find(x->merge, id, &merged) != 1)
-		return false; /* damage is latched: the process stops before this batch counts */
+		return false; /* damage is latched: this batch does not count */
 	if (merged.outcome.sequence >= x->executing)
-		return false; /* of a transfer that is not through: not known at this point of the log */
+		return false; /* of a transfer that is not through: not known at this point of the
+				 log */
 	memcpy(out->id, id, AP_ID_LEN);
 	out->relay = merged.relay;
 	out->outcome = merged.outcome;
@@ -571,7 +587,7 @@ static void merge_next(struct index *x)
 	struct merge_job *job;
 
 	/* a state that is installed, and not taken up yet: memory goes with it */
-	if (s == NULL || merge_busy(x->merge) || x->installed > 0 || index_error(x) != NULL)
+	if (s == NULL || merge_busy(x->merge) || x->installed > 0 || is_over(x))
 		return;
 	job = job_new(x, s);
 	if (job != NULL && !merge_start(x->merge, job))
@@ -664,7 +680,7 @@ static void absorb_next(struct index *x)
 	struct merge_job *job;
 	size_t n = 1;
 
-	if (a == NULL || merge_busy(x->merge) || x->installed > 0 || index_error(x) != NULL)
+	if (a == NULL || merge_busy(x->merge) || x->installed > 0 || is_over(x))
 		return;
 	job = a->job != NULL ? a->job : calloc(1, sizeof(*job));
 	if (job == NULL)
@@ -825,7 +841,9 @@ static int load_merged(struct index *x, struct disk_error *why)
 
 	if (found >= 0)
 		return 0;
-	return disk_say(why, DISK_EDAMAGED, "%s", merge_error(x->merge));
+	return disk_say(why, merge_damage(x->merge) != NULL ? DISK_EDAMAGED : DISK_ESYSTEM, "%s",
+			merge_damage(x->merge) != NULL ? merge_damage(x->merge)
+						       : "out of memory while opening the store");
 }
 
 int index_open(struct index **out, const struct index_conf *conf, struct disk_error *why)

@@ -41,8 +41,12 @@ struct index_conf {
 /* 0, or a DISK_E* with its sentence. Starts the merging thread: call after the last fork(). */
 int index_open(struct index **, const struct index_conf *, struct disk_error *why);
 void index_close(struct index *); /* waits for a merge under way; NULL is fine */
-/* First failure that no answer may follow (write, sync, damage, memory): the process must stop. NULL: none. */
+/* First failure that no answer may follow (write, sync, memory): the process must stop. NULL: none. */
 const char *index_error(const struct index *);
+/* What of the store was found damaged: nothing is merged any more, what was looked up without success may be there, and
+ * the machine may have executed on that. index_renew() begins anew. NULL: nothing. */
+const char *index_damage(const struct index *);
+void index_damaged(struct index *, const char *what); /* found elsewhere */
 
 /* What is merged: the machine's snapshot after batch `seq` (0: nothing yet). Borrowed until the first merge. */
 uint64_t index_merged(const struct index *, const uint8_t **snapshot, size_t *len);

@@ -98,6 +98,9 @@ struct merge; /* the store and its thread */
 int merge_open(struct merge **, const struct index_conf *, struct disk_error *why);
 void merge_close(struct merge *);
 const char *merge_error(const struct merge *);
+/* The store gave back something else than was written to it. NULL: it did not. */
+const char *merge_damage(const struct merge *);
+void merge_damaged(struct merge *, const char *what); /* merge_damage() says so from here on */
 int merge_fd(const struct merge *);
 /* Takes the job over if none is running; false: it stays the caller's. */
 bool merge_start(struct merge *, struct merge_job *);
@@ -120,7 +123,7 @@ struct merged_block {
 	bool has_sig;
 	uint8_t sig[64];
 };
-/* 1 found, 0 not, -1 damaged or failed: merge_error() says. */
+/* 1 found, 0 not, -1 damaged or failed: merge_damage() or merge_error() says. */
 int merge_find(struct merge *, const uint8_t id[AP_ID_LEN], struct merged_outcome *out);
 int merge_find_block(struct merge *, uint64_t seq, struct merged_block *out);
 /* Its leaf's way to the root of its block, which has n_leaves. */

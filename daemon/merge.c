@@ -38,14 +38,15 @@ const char *merge_error(const struct merge *m)
 	return m->error[0] != '\0' ? m->error : kv_error(m->kv);
 }
 
-void merge_fail(struct merge *m, const char *what)
+const char *merge_damage(const struct merge *m)
 {
-	if (m->error[0] == '\0')
-		snprintf(
-			m->error, sizeof(m->error),
-			"the store is damaged (%s): move the data directory's store away and start "
-			"again; this replica then fetches what it lacks",
-			what);
+	return m != NULL && m->damage[0] != '\0' ? m->damage : NULL;
+}
+
+void merge_damaged(struct merge *m, const char *what)
+{
+	if (m->damage[0] == '\0')
+		snprintf(m->damage, sizeof(m->damage), "the store is damaged: %s", what);
 }
 
 /* ---- one merge, in the thread ---- */
@@ -351,7 +352,9 @@ struct merge_job *merge_ended(struct merge *m)
 		merge_start(m, job);
 		return NULL;
 	}
-	if (m->error[0] == '\0' && kv_error(m->kv) == NULL)
+	if (status == DISK_EDAMAGED)
+		merge_damaged(m, "a page that a merge has to change");
+	else if (m->error[0] == '\0' && kv_error(m->kv) == NULL)
 		snprintf(m->error, sizeof(m->error), "the store could not take a merge (error %d)",
 			 status);
 	merge_job_free(job);
@@ -360,8 +363,8 @@ struct merge_job *merge_ended(struct merge *m)
 
 void merge_read_begin(struct merge *m)
 {
-	if (m->reading++ == 0 && kv_reader_begin(m->reader) != 0)
-		merge_fail(m, "no read transaction");
+	if (m->reading++ == 0 && kv_reader_begin(m->reader) != 0 && m->error[0] == '\0')
+		snprintf(m->error, sizeof(m->error), "the store cannot be read: start again");
 }
 
 void merge_read_end(struct merge *m)
@@ -385,7 +388,7 @@ int merge_find(struct merge *m, const uint8_t id[AP_ID_LEN], struct merged_outco
 		if (kv_get(m->reader, LEAVES, place, &value) == 0 && merge_leaf_get(value, out))
 			return 1;
 	}
-	merge_fail(m, "outcomes");
+	merge_damaged(m, "an outcome, or its place");
 	return -1;
 }
 
@@ -401,7 +404,7 @@ int merge_find_block(struct merge *m, uint64_t seq, struct merged_block *out)
 		return 0;
 	if (status == 0 && merge_block_get(value, out))
 		return 1;
-	merge_fail(m, "blocks");
+	merge_damaged(m, "a batch's statement");
 	return -1;
 }
 
@@ -423,7 +426,7 @@ int merge_find_path(struct merge *m, const struct merged_outcome *o, size_t n_le
 	if (o->leaf < n_leaves && (n_leaves < 2 || add_group(m, o, n_leaves, o->leaf / 32, path)) &&
 	    (n_leaves <= 32 || add_group(m, o, n_leaves, MERGE_TREE_TOP, path)))
 		return 1;
-	merge_fail(m, "trees");
+	merge_damaged(m, "a batch's tree");
 	return -1;
 }
 
@@ -444,7 +447,7 @@ int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len
 		memcpy(*octets, (const uint8_t *)value.at + 8, *len);
 		found = 1;
 	} else if (status != DISK_ENOTFOUND) {
-		merge_fail(m, "snapshot");
+		merge_damaged(m, "the state");
 		found = -1;
 	}
 	merge_read_end(m);

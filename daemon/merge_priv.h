@@ -14,7 +14,7 @@ struct merge {
 	struct kv *kv;
 	struct kv_txn *reader;
 	unsigned reading; /* depth */
-	char error[DISK_ERROR_MAX];
+	char error[DISK_ERROR_MAX], damage[DISK_ERROR_MAX];
 	int event_fd;
 	pthread_t thread;
 	bool has_thread;
@@ -28,7 +28,6 @@ struct merge {
 	bool busy;
 };
 
-void merge_fail(struct merge *, const char *what);
 void merge_put_block(struct kv_txn *, const struct merge_block *);
 
 /* ---- merge_history.c, in the thread ---- */

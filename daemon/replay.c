@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/files.h"
 #include "daemon/bug.h"
+#include "daemon/files.h"
+#include "daemon/index_priv.h"
 #include "daemon/log.h"
 #include "daemon/run_priv.h"
 #include "libproto/crypto.h"
@@ -265,6 +266,22 @@ static int on_record(void *arg, const struct journal_record *rec)
 
 /* ---- 2: the machine ---- */
 
+/* What the store had comes from the journal or, where that does not reach back, from the others. */
+static int store_away(struct replay *p, const char *what, struct disk_error *why)
+{
+	struct run *r = p->r;
+
+	log_say(LOG_L_ERROR,
+		"%s; it is kept as %s/store.aside, and what it had is made again or fetched from "
+		"the "
+		"others; look into the kernel log for disk errors",
+		what, r->conf->data);
+	r->damages++;
+	p->merged = 0;
+	machine_restore(r->machine, NULL, 0);
+	return index_renew(r->index, why);
+}
+
 /* draft {#transfer}: "A replica that has no state": its votes are here, and the certificate of its
  * last stable checkpoint. */
 static bool lacks_state(struct replay *p)
@@ -285,37 +302,56 @@ static bool lacks_state(struct replay *p)
 	return true;
 }
 
-static int machine_again(struct replay *p, struct disk_error *why)
+static int machine_step(struct replay *p, uint64_t seq, uint8_t *buf, struct pbft_batch *refs,
+			struct disk_error *why)
 {
 	struct run *r = p->r;
+	ap_bytes octets = effect_batch(r, seq, NULL, buf, RUN_FRAME_MAX);
+
+	if (octets.data == NULL ||
+	    verify_batch_octets(&r->verifier, octets.data, octets.len, refs) != NULL)
+		return disk_say(why, DISK_EDAMAGED,
+				"the journal lacks batch %llu, which this replica executed: "
+				"move the data directory away and start it from another's",
+				(unsigned long long)seq);
+	execute_batch(r, seq, refs->digest, octets, false);
+	/* a mark that a crash took is made again by nobody else: once the checkpoint behind it
+	 * is merged the batch is not executed any more, and peers ask for the hash */
+	if (seq > p->marked && !BUG(112))
+		effect_mark(r);
+	return 0;
+}
+
+static int machine_steps(struct replay *p, struct disk_error *why)
+{
 	uint8_t *buf = malloc(RUN_FRAME_MAX);
 	struct pbft_batch *refs = malloc(sizeof(*refs));
 	int status = 0;
 
+	if (buf == NULL || refs == NULL)
+		status = disk_say(why, DISK_ESYSTEM, "out of memory for a batch");
 	for (uint64_t seq = p->merged + 1; seq <= p->base.executed && status == 0; seq++) {
-		ap_bytes octets = {NULL, 0};
-
-		if (buf != NULL && refs != NULL)
-			octets = effect_batch(r, seq, NULL, buf, RUN_FRAME_MAX);
-		if (octets.data == NULL ||
-		    verify_batch_octets(&r->verifier, octets.data, octets.len, refs) != NULL)
-			status = disk_say(
-				why, DISK_EDAMAGED,
-				"the journal lacks batch %llu, which this replica executed: "
-				"move the data directory away and start it from another's",
-				(unsigned long long)seq);
-		else
-			execute_batch(r, seq, refs->digest, octets, false);
-		/* a mark that a crash took is made again by nobody else: once the checkpoint behind it
-		 * is merged the batch is not executed any more, and peers ask for the hash */
-		if (status == 0 && seq > p->marked && !BUG(112))
-			effect_mark(r);
+		status = machine_step(p, seq, buf, refs, why);
+		if (status == 0 && index_damage(p->r->index) != NULL) {
+			/* draft {#damage}: "Damage is no reason to stop, or not to start" */
+			status = store_away(p, index_damage(p->r->index), why);
+			seq = 0;
+		}
 	}
 	free(refs);
 	free(buf);
+	return status;
+}
+
+static int machine_again(struct replay *p, struct disk_error *why)
+{
+	struct run *r = p->r;
+	int status = machine_steps(p, why);
+
 	if (status == DISK_EDAMAGED && lacks_state(p)) {
 		log_say(LOG_L_ERROR,
-			"the store has no state, and the journal lacks batches that lead to one: what "
+			"the store has no state, and the journal lacks batches that lead to one: "
+			"what "
 			"checkpoint %llu has is fetched from the others",
 			(unsigned long long)p->base.stable);
 		return 0;
@@ -330,6 +366,16 @@ static int machine_again(struct replay *p, struct disk_error *why)
 	return status;
 }
 
+/* Is it the state that 2f+1 members have signed? Without their signatures nobody knows. */
+static bool is_signed(struct replay *p)
+{
+	uint8_t proof[RECORD_CERTIFICATE_MAX], digest[32];
+	int n = merge_proof(index_merge(p->r->index), proof, sizeof(proof));
+
+	machine_digest(p->r->machine, digest);
+	return n < 8 + 32 || (disk_get64(proof) == p->merged && memcmp(proof + 8, digest, 32) == 0);
+}
+
 /* A journal restored over an older store, or the other way round, shows here. */
 static int machine_restored(struct replay *p, struct disk_error *why)
 {
@@ -340,11 +386,8 @@ static int machine_restored(struct replay *p, struct disk_error *why)
 	if (p->merged == 0)
 		return 0;
 	if (octets == NULL || machine_restore(p->r->machine, octets, len) != 0 ||
-	    machine_seq(p->r->machine) != p->merged)
-		return disk_say(why, DISK_EDAMAGED,
-				"the store's state of batch %llu does not decode: move the data "
-				"directory away and start this replica from another's",
-				(unsigned long long)p->merged);
+	    machine_seq(p->r->machine) != p->merged || !is_signed(p))
+		return store_away(p, "its state is not what it was", why);
 	p->base.executed = p->base.stable = p->merged;
 	machine_digest(p->r->machine, p->base.stable_state);
 	memcpy(p->base.running, machine_running(p->r->machine), 32);
@@ -470,8 +513,8 @@ static void finish(struct replay *p, const struct journal_report *report)
 
 		if (p->stable.seq == p->base.stable)
 			index_proof(p->r->index, p->base.stable, proof,
-				    record_stable(proof, p->stable.seq, p->stable.state, p->stable.who,
-						  p->stable.incarnation,
+				    record_stable(proof, p->stable.seq, p->stable.state,
+						  p->stable.who, p->stable.incarnation,
 						  (const uint8_t(*)[64])p->stable.sig));
 		index_stable(p->r->index, p->base.stable);
 	}

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/damage.h"
 #include "daemon/files.h"
 #include "daemon/index_priv.h"
 #include "daemon/log.h"
@@ -200,6 +201,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	damage_look(r);
 	fill(r);
 	wake = least(wake, r->core_wake_ms);
 	wake = least(wake, relay_tick(clients_relay(r->clients), now));
@@ -301,12 +303,14 @@ static void on_index(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (index_error(r->index) != NULL)
+	if (index_error(r->index) != NULL) {
 		run_fail(r, index_error(r->index));
-	else if (merged > 0)
-		journal_trim(r->journal, merged + 1);
-	if (index_error(r->index) == NULL)
+	} else if (index_damage(r->index) == NULL) {
+		if (merged > 0)
+			journal_trim(r->journal, merged + 1);
 		fetch_state_stored(r);
+	}
+	run_wake(r);
 }
 
 int run_renew_store(struct run *r, struct disk_error *why)

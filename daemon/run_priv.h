@@ -69,6 +69,8 @@ struct run {
 	struct fetch_state *fetch_state;
 	enum quarantine quarantine;
 	uint64_t diverged_seq; /* of the checkpoint that put it there, if that was in this run */
+	bool votes_lost;       /* the journal is damaged where it holds votes */
+	uint64_t damages;      /* found in this run */
 	struct {
 		uint64_t slot;
 		uint32_t n;

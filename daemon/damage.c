@@ -1,0 +1,52 @@
+/* What was stored is not what it was: draft {#damage}. Found by whoever reads it, or by scrub.c. */
+#include "config.h"
+
+#include "daemon/damage.h"
+
+#include "daemon/fetch_state.h"
+#include "daemon/log.h"
+#include "daemon/run_priv.h"
+
+static void lose(struct run *r, bool state, bool votes)
+{
+	struct pbft_event ev = {.kind = PBFT_EV_LOST, .u.lost = {.state = state, .votes = votes}};
+
+	run_step(r, &ev);
+}
+
+void damage_look(struct run *r)
+{
+	const char *what = index_damage(r->index);
+	struct disk_error why = {""};
+
+	if (what == NULL || r->failure[0] != '\0')
+		return;
+	log_say(LOG_L_ERROR,
+		"%s; nothing more is taken from it: it is kept as %s/store.aside, and what it had "
+		"is "
+		"fetched from the others; look into the kernel log for disk errors",
+		what, r->conf->data);
+	r->damages++;
+	r->merge_due.token = 0;
+	r->executed_due = false;
+	if (run_renew_store(r, &why) != 0) {
+		run_fail(r, why.text);
+		return;
+	}
+	fetch_state_again(r);
+	lose(r, true, false);
+}
+
+void damage_votes(struct run *r, const char *what)
+{
+	if (r->votes_lost)
+		return;
+	log_say(LOG_L_ERROR,
+		"%s; what this replica has voted for is no longer known for sure: from here on it "
+		"votes in "
+		"nothing, and follows; look into the kernel log for disk errors",
+		what);
+	r->damages++;
+	r->votes_lost = true;
+	lose(r, false, true);
+}

@@ -1,0 +1,16 @@
+/*
+ * Damage in what a running replica has stored: draft {#damage}. What is wrong is said, and used no more; the store is
+ * renewed and its content transferred from the others, a log of votes that is not whole makes the replica silent.
+ */
+#ifndef DAEMON_DAMAGE_H
+#define DAEMON_DAMAGE_H
+
+struct run;
+
+/* Has the index met any? Not within a step of the core. */
+void damage_look(struct run *);
+/* The journal is damaged where it holds votes that may still count. The core is told by PBFT_EV_LOST, as of a disk that
+ * is lost: it gives no vote any more. Not within a step of the core. */
+void damage_votes(struct run *, const char *what);
+
+#endif
