@@ -346,8 +346,13 @@ static int machine_steps(struct replay *p, struct disk_error *why)
 static int machine_again(struct replay *p, struct disk_error *why)
 {
 	struct run *r = p->r;
-	int status = machine_steps(p, why);
+	int status;
 
+	/* draft {#checkpoints}: it "transfers the state of the others"; what its own log gives may
+	 * be as wrong as before */
+	if (r->quarantine == QUARANTINE_FETCHING && p->merged == 0 && lacks_state(p))
+		return 0;
+	status = machine_steps(p, why);
 	if (status == DISK_EDAMAGED && lacks_state(p)) {
 		log_say(LOG_L_ERROR,
 			"the store has no state, and the journal lacks batches that lead to one: "
@@ -391,7 +396,10 @@ static int machine_restored(struct replay *p, struct disk_error *why)
 	p->base.executed = p->base.stable = p->merged;
 	machine_digest(p->r->machine, p->base.stable_state);
 	memcpy(p->base.running, machine_running(p->r->machine), 32);
-	return 0;
+	/* installed, and killed before that was noted */
+	return p->r->quarantine == QUARANTINE_FETCHING
+		       ? quarantine_write(p->r, QUARANTINE_FOLLOWS, why)
+		       : 0;
 }
 
 /* ---- 3: the core ---- */

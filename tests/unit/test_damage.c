@@ -486,7 +486,7 @@ static void an_altered_store_shows_at_the_next_checkpoint(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, up, down)
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(damage_met_by_a_reader_gives_no_wrong_answer_and_is_mended),
@@ -502,5 +502,7 @@ int main(void)
 		TEST(an_altered_store_shows_at_the_next_checkpoint),
 	};
 
+	if (argc > 1) /* one of them, by name */
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests_name("damage", tests, NULL, NULL);
 }
