@@ -6,6 +6,7 @@
 #include "daemon/fetch_state.h"
 #include "daemon/log.h"
 #include "daemon/run_priv.h"
+#include "daemon/scrub.h"
 
 static void lose(struct run *r, bool state, bool votes)
 {
@@ -34,7 +35,18 @@ void damage_look(struct run *r)
 		return;
 	}
 	fetch_state_again(r);
+	scrub_again(r);
 	lose(r, true, false);
+}
+
+void damage_batches(struct run *r, const char *what)
+{
+	log_say(LOG_L_ERROR,
+		"%s; only batches that are settled long since stood there: others get them "
+		"elsewhere; look "
+		"into the kernel log for disk errors",
+		what);
+	r->damages++;
 }
 
 void damage_votes(struct run *r, const char *what)

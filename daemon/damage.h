@@ -12,5 +12,7 @@ void damage_look(struct run *);
 /* The journal is damaged where it holds votes that may still count. The core is told by PBFT_EV_LOST, as of a disk that
  * is lost: it gives no vote any more. Not within a step of the core. */
 void damage_votes(struct run *, const char *what);
+/* The journal is damaged below: batches that cannot be given to others any more. */
+void damage_batches(struct run *, const char *what);
 
 #endif

@@ -62,6 +62,11 @@ void fetch_state_behind(struct run *r)
 	r->fetch_state->look_ms = 0;
 }
 
+bool fetch_state_is_busy(const struct run *r)
+{
+	return r->fetch_state->t.phase != TRANSFER_IDLE || index_absorbing(r->index) > 0;
+}
+
 void fetch_state_again(struct run *r)
 {
 	struct fetch_state *f = r->fetch_state;

@@ -27,6 +27,7 @@ void fetch_state_link(struct run *, uint8_t id, bool up);
 /* The store has become further: is a state installed? */
 void fetch_state_stored(struct run *);
 
+bool fetch_state_is_busy(const struct run *); /* one is under way */
 /* What was stored meanwhile is gone: one that is under way begins anew. */
 void fetch_state_again(struct run *);
 /* Others no longer have what this replica lacks. */

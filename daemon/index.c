@@ -58,6 +58,7 @@ struct index {
 	struct absorb *absorbs, **absorbs_end;
 	size_t n_absorbs;
 	uint64_t installed;
+	bool errand_ended;
 	uint64_t executing; /* batch under way, or the last one */
 	uint8_t *merged_snapshot;
 	size_t merged_len;
@@ -807,6 +808,36 @@ void index_proof(struct index *x, uint64_t seq, const uint8_t *octets, size_t le
 	x->proof_seq = seq;
 }
 
+uint64_t index_octets(const struct index *x)
+{
+	return merge_octets(x->merge);
+}
+
+bool index_errand(struct index *x, merge_errand *errand, void *arg)
+{
+	struct merge_job *job;
+
+	if (merge_busy(x->merge) || is_over(x))
+		return false;
+	job = calloc(1, sizeof(*job));
+	if (job == NULL)
+		return false;
+	job->errand = errand;
+	job->arg = arg;
+	if (merge_start(x->merge, job))
+		return true;
+	merge_job_free(job);
+	return false;
+}
+
+bool index_errand_ended(struct index *x)
+{
+	bool ended = x->errand_ended;
+
+	x->errand_ended = false;
+	return ended;
+}
+
 struct merge *index_merge(struct index *x)
 {
 	return x->merge;
@@ -817,7 +848,10 @@ uint64_t index_poll(struct index *x)
 	struct merge_job *job;
 
 	while ((job = merge_ended(x->merge)) != NULL) {
-		if (job->absorb != NULL)
+		if (job->errand != NULL) {
+			x->errand_ended = true;
+			merge_job_free(job);
+		} else if (job->absorb != NULL)
 			absorb_done(x, job);
 		else
 			merge_done(x, job);

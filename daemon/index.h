@@ -95,6 +95,12 @@ uint64_t index_installed(struct index *, uint64_t executed);
 int index_renew(struct index *, struct disk_error *why);
 struct merge *index_merge(struct index *); /* for lookups of index_priv.h */
 
+uint64_t index_octets(const struct index *); /* that the store has in use */
+/* Has `errand` run in the thread that merges, while nothing is merged; what it works on is its own until
+ * index_errand_ended(). false: that thread is busy. */
+bool index_errand(struct index *, void (*errand)(struct merge *, void *arg), void *arg);
+bool index_errand_ended(struct index *); /* once, after index_poll() */
+
 struct index_info {
 	uint64_t merged_seq, in_memory, blocks;
 };

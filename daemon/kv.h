@@ -148,6 +148,9 @@ void kv_abort(struct kv_txn *txn);
  * convenient. */
 int kv_is_tight(const struct kv *kv);
 
+/* Octets of the file that are in use, or were and will be again. */
+uint64_t kv_octets(const struct kv *kv);
+
 /* Doubles the map. Needs all readers ended and no write transaction, else DISK_EUSAGE;
  * DISK_ENOROOM: map_max forbids it; DISK_EFAILED: the system refused, nothing works any more. */
 int kv_grow(struct kv *kv, struct disk_error *why);

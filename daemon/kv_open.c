@@ -145,6 +145,13 @@ static uint64_t used(MDB_env *env, uint64_t *map_size)
 	return (uint64_t)(info.me_last_pgno + 1) * st.ms_psize;
 }
 
+uint64_t kv_octets(const struct kv *kv)
+{
+	uint64_t map_size;
+
+	return used(kv->env, &map_size);
+}
+
 void kv_measure(struct kv *kv)
 {
 	uint64_t map_size = kv->map_size;

@@ -237,6 +237,11 @@ static int run_job(struct merge *m, struct merge_job *job)
 
 	if (order == NULL)
 		return DISK_EAGAIN;
+	if (job->errand != NULL) {
+		free(order);
+		job->errand(m, job->arg);
+		return 0;
+	}
 	txn = kv_write_begin(m->kv);
 	if (job->absorb != NULL) {
 		for (const struct absorb *a = job->absorb; a != NULL; a = a->next)
@@ -307,6 +312,11 @@ bool merge_start(struct merge *m, struct merge_job *job)
 bool merge_busy(const struct merge *m)
 {
 	return m->busy;
+}
+
+uint64_t merge_octets(const struct merge *m)
+{
+	return kv_octets(m->kv);
 }
 
 int merge_fd(const struct merge *m)
@@ -409,22 +419,28 @@ int merge_find_block(struct merge *m, uint64_t seq, struct merged_block *out)
 }
 
 /* False: the group is not there, or not what it should be. */
-static bool add_group(struct merge *m, const struct merged_outcome *o, size_t n_leaves,
+static bool add_group(struct kv_txn *txn, const struct merged_outcome *o, size_t n_leaves,
 		      uint16_t group, ap_path *path)
 {
 	uint8_t key[MERGE_PLACE];
 	struct kv_span value;
 
 	merge_place(key, o->block, group);
-	return kv_get(m->reader, TREES, (struct kv_span){key, MERGE_PLACE}, &value) == 0 &&
+	return kv_get(txn, TREES, (struct kv_span){key, MERGE_PLACE}, &value) == 0 &&
 	       merge_tree_path(path, value, n_leaves, o->leaf, group);
+}
+
+bool merge_path(struct kv_txn *txn, const struct merged_outcome *o, size_t n_leaves, ap_path *path)
+{
+	path->count = 0;
+	return o->leaf < n_leaves &&
+	       (n_leaves < 2 || add_group(txn, o, n_leaves, o->leaf / 32, path)) &&
+	       (n_leaves <= 32 || add_group(txn, o, n_leaves, MERGE_TREE_TOP, path));
 }
 
 int merge_find_path(struct merge *m, const struct merged_outcome *o, size_t n_leaves, ap_path *path)
 {
-	path->count = 0;
-	if (o->leaf < n_leaves && (n_leaves < 2 || add_group(m, o, n_leaves, o->leaf / 32, path)) &&
-	    (n_leaves <= 32 || add_group(m, o, n_leaves, MERGE_TREE_TOP, path)))
+	if (merge_path(m->reader, o, n_leaves, path))
 		return 1;
 	merge_damaged(m, "a batch's tree");
 	return -1;
@@ -492,6 +508,8 @@ int merge_open(struct merge **out, const struct index_conf *conf, struct disk_er
 		status = kv_open(&m->kv, &options, why);
 	if (status == 0)
 		status = kv_reader_new(m->kv, &m->reader);
+	if (status == 0)
+		status = kv_reader_new(m->kv, &m->scrubber);
 	if (status == 0 && (m->event_fd < 0 || pthread_create(&m->thread, NULL, work, m) != 0))
 		status = disk_say(why, DISK_ESYSTEM, "cannot start the thread that merges");
 	m->has_thread = status == 0;
@@ -512,6 +530,7 @@ void merge_close(struct merge *m)
 	merge_job_free(m->job);
 	merge_job_free(m->ended);
 	kv_reader_free(m->reader);
+	kv_reader_free(m->scrubber);
 	kv_close(m->kv);
 	if (m->event_fd >= 0)
 		close(m->event_fd);

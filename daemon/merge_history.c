@@ -242,8 +242,8 @@ void history_absorb(struct kv_txn *txn, const struct absorb *a)
 
 /* ---- lookups ---- */
 
-bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t leaves[][32], size_t *n,
-		   uint8_t path[][32], size_t *n_path)
+bool merge_section_at(struct kv_txn *txn, uint64_t size, uint64_t section, uint8_t leaves[][32],
+		      size_t *n, uint8_t path[][32], size_t *n_path)
 {
 	unsigned height = transfer_section_height(BITS, size, section);
 	uint8_t key[NODE_KEY];
@@ -254,13 +254,22 @@ bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t lea
 	*n_path = height;
 	if (section >= size >> BITS)
 		return false;
-	merge_read_begin(m);
-	good = kv_get(m->reader, HISTORY, node_key(key, 0, section), &value) == 0 &&
+	good = kv_get(txn, HISTORY, node_key(key, 0, section), &value) == 0 &&
 	       value.n == AP_SECTION_LEAVES * 32;
 	if (good)
 		memcpy(leaves[0], value.at, value.n);
 	for (unsigned i = 0; i < height && good; i++)
-		good = get_node(m->reader, i + 1, (section >> i) ^ 1, path[i]);
+		good = get_node(txn, i + 1, (section >> i) ^ 1, path[i]);
+	return good;
+}
+
+bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t leaves[][32], size_t *n,
+		   uint8_t path[][32], size_t *n_path)
+{
+	bool good;
+
+	merge_read_begin(m);
+	good = merge_section_at(m->reader, size, section, leaves, n, path, n_path);
 	merge_read_end(m);
 	return good;
 }

@@ -17,6 +17,7 @@
 #include "daemon/log.h"
 #include "daemon/marks.h"
 #include "daemon/run_priv.h"
+#include "daemon/scrub.h"
 #include "libproto/crypto.h"
 #include "libproto/digest.h"
 #include "libproto/name.h"
@@ -208,6 +209,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	wake = least(wake, sign_tick(r->sign, now));
 	wake = least(wake, keygen_wake(r->keygen));
 	wake = least(wake, fetch_state_turn(r));
+	wake = least(wake, scrub_turn(r));
 	if (relay_waiting(clients_relay(r->clients)))
 		fill(r);
 	clients_flush(r->clients);
@@ -310,6 +312,7 @@ static void on_index(evutil_socket_t fd, short what, void *arg)
 			journal_trim(r->journal, merged + 1);
 		fetch_state_stored(r);
 	}
+	scrub_poll(r);
 	run_wake(r);
 }
 
@@ -769,6 +772,12 @@ void run_believe_clock(struct run *r)
 	log_say(LOG_L_INFO, "the operator says that the clock is right");
 }
 
+void run_scrub(struct run *r)
+{
+	scrub_hurry(r);
+	log_say(LOG_L_INFO, "the operator asks for a scrub");
+}
+
 static int start(struct run *r, struct self *self, const struct run_sockets *s,
 		 struct disk_error *why)
 {
@@ -784,6 +793,9 @@ static int start(struct run *r, struct self *self, const struct run_sockets *s,
 	if (status != 0)
 		return status;
 	keygen_boot(r->keygen, r->boot);
+	r->scrub = scrub_new(r);
+	if (r->scrub == NULL)
+		return disk_say(why, DISK_ESYSTEM, "out of memory");
 	r->may_merge = true;
 	status = start_signer(r, why);
 	if (status == 0)
@@ -873,6 +885,7 @@ void run_free(struct run *r)
 	frost_free(r->frost);
 	journal_close(r->journal, NULL);
 	index_close(r->index);
+	scrub_free(r->scrub);
 	bodies_free(r->bodies);
 	fetch_state_free(r->fetch_state);
 	views_free(r->views);

@@ -67,6 +67,7 @@ struct run {
 	struct journal *journal;
 	struct index *index;
 	struct fetch_state *fetch_state;
+	struct scrub *scrub;
 	enum quarantine quarantine;
 	uint64_t diverged_seq; /* of the checkpoint that put it there, if that was in this run */
 	bool votes_lost;       /* the journal is damaged where it holds votes */
