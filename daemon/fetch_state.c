@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/index_priv.h"
 #include "daemon/log.h"
+#include "daemon/marks.h"
 #include "daemon/run_priv.h"
 #include "daemon/state_format.h"
 #include "libproto/crypto.h"
@@ -227,6 +229,36 @@ static void install(struct run *r)
 	index_absorb(r->index, a);
 }
 
+/* draft {#transfer}: "While its disk is nearly full it takes nothing over, and waits for room" */
+static bool has_room(const struct run *r)
+{
+	struct marks_view view = {.segment = (uint64_t)r->conf->journal_segment << 20,
+				  .disk_free = disk_room(r->conf->data)};
+	uint64_t runs = index_absorbing(r->index) + 1;
+
+	return r->may_merge && marks_may_take(&view, runs * AP_CHUNKS_MAX);
+}
+
+static void look_for_room(struct run *r)
+{
+	struct fetch_state *f = r->fetch_state;
+	const struct index_conf conf = {.dir = r->conf->data};
+	bool had = !f->t.no_room;
+
+	f->t.no_room = !has_room(r);
+	if (f->t.no_room && r->quarantine == QUARANTINE_NONE && merge_drop_aside(&conf)) {
+		log_say(LOG_L_ERROR, "%s/store.aside is deleted: what is fetched needs its room",
+			r->conf->data);
+		f->t.no_room = !has_room(r);
+	}
+	if (had && f->t.no_room)
+		log_say(LOG_L_ERROR,
+			"state transfer waits: the disk of %s has no room for what comes; make room",
+			r->conf->data);
+	else if (!had && !f->t.no_room)
+		log_say(LOG_L_INFO, "state transfer goes on: the disk has room");
+}
+
 uint64_t fetch_state_turn(struct run *r)
 {
 	struct fetch_state *f = r->fetch_state;
@@ -237,6 +269,7 @@ uint64_t fetch_state_turn(struct run *r)
 	if (f->t.phase == TRANSFER_IDLE)
 		return UINT64_MAX;
 	do {
+		look_for_room(r);
 		f->t.full = index_absorbing(r->index) >= WRITES_MAX;
 		transfer_next(&f->t, now, &o);
 		if (o.kind == TRANSFER_LOOK)

@@ -163,5 +163,7 @@ bool merge_chunk(struct merge *, uint64_t seq, uint64_t *time_ms, ap_bytes *outc
 bool merge_block_leaves(struct merge *, uint64_t seq, size_t count, uint8_t leaves[][32]);
 /* Moves the store away, so that the next merge_open() makes a new one. 0 or DISK_E*. */
 int merge_put_aside(const struct index_conf *, struct disk_error *why);
+/* Deletes what was moved away; false: there was nothing. */
+bool merge_drop_aside(const struct index_conf *);
 
 #endif

@@ -312,19 +312,31 @@ bool merge_block_leaves(struct merge *m, uint64_t seq, size_t count, uint8_t lea
 	return true;
 }
 
+static const char ASIDE[] = "store.aside";
+
+bool merge_drop_aside(const struct index_conf *conf)
+{
+	static const char *const files[] = {"data.mdb", "lock.mdb"};
+	char path[DISK_PATH_MAX];
+	bool was_there = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s", conf->dir, ASIDE, files[i]);
+		was_there = remove(path) == 0 || was_there;
+	}
+	snprintf(path, sizeof(path), "%s/%s", conf->dir, ASIDE);
+	remove(path);
+	return was_there;
+}
+
 /* One copy is kept, the newest. */
 int merge_put_aside(const struct index_conf *conf, struct disk_error *why)
 {
-	static const char *const files[] = {"data.mdb", "lock.mdb"};
-	char from[DISK_PATH_MAX], to[DISK_PATH_MAX], file[DISK_PATH_MAX + 16];
+	char from[DISK_PATH_MAX], to[DISK_PATH_MAX];
 
+	merge_drop_aside(conf);
 	snprintf(from, sizeof(from), "%s/store", conf->dir);
-	snprintf(to, sizeof(to), "%s/store.aside", conf->dir);
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(file, sizeof(file), "%s/%s", to, files[i]);
-		remove(file);
-	}
-	remove(to);
+	snprintf(to, sizeof(to), "%s/%s", conf->dir, ASIDE);
 	if (rename(from, to) != 0)
 		return disk_say(why, DISK_ESYSTEM, "cannot move %s away", from);
 	return disk_sync_dir(conf->dir, why);

@@ -34,8 +34,12 @@ static uint64_t time_of(uint64_t seq)
 static struct world *world_new(uint64_t size)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct transfer_conf conf = {.n = N, .self = 4, .bits = BITS, .late_ms = LATE,
-				     .horizon_ms = HORIZON, .sha256 = ap_sha256};
+	struct transfer_conf conf = {.n = N,
+				     .self = 4,
+				     .bits = BITS,
+				     .late_ms = LATE,
+				     .horizon_ms = HORIZON,
+				     .sha256 = ap_sha256};
 
 	assert_non_null(w);
 	w->size = size;
@@ -287,6 +291,35 @@ static void full_store_is_waited_for(void **state)
 	free(w);
 }
 
+static void without_room_nothing_is_asked_for_or_installed(void **state)
+{
+	struct world *w = world_new(16);
+	struct transfer_order o;
+
+	(void)state;
+	transfer_begin(&w->t, 0, w->now);
+	transfer_next(&w->t, w->now, &o);
+	obey(w, &o);
+	w->t.no_room = true;
+	transfer_next(&w->t, w->now, &o);
+	assert_int_equal(o.kind, TRANSFER_NOTHING);
+	w->t.no_room = false;
+	for (int turns = 0; turns < 1000 && w->t.phase == TRANSFER_HISTORY; turns++) {
+		transfer_next(&w->t, w->now, &o);
+		if (o.kind == TRANSFER_INSTALL)
+			break;
+		obey(w, &o);
+		w->t.no_room = w->took[16] && w->took[14]; /* soon all is there, and waits */
+		transfer_next(&w->t, w->now, &o);
+		assert_true(!w->t.no_room || o.kind == TRANSFER_NOTHING || o.kind == TRANSFER_LOOK);
+		if (o.kind != TRANSFER_NOTHING)
+			obey(w, &o);
+		w->t.no_room = false;
+	}
+	assert_int_equal(o.kind, TRANSFER_INSTALL);
+	free(w);
+}
+
 static void old_state_is_not_taken(void **state)
 {
 	struct world *w = world_new(16);
@@ -313,10 +346,10 @@ static void section_with_one_bit_changed_is_refused(void **state)
 		unsigned height = path_of(w, section, path);
 
 		memcpy(leaves, w->leaf[section << BITS], sizeof(leaves));
-		assert_true(transfer_section_check(ap_sha256, BITS, &w->frontier, section, leaves[0],
-						   1 << BITS, path[0], height));
-		assert_false(transfer_section_check(ap_sha256, BITS, &w->frontier, section, leaves[0],
-						    1 << BITS, path[0], height + 1));
+		assert_true(transfer_section_check(ap_sha256, BITS, &w->frontier, section,
+						   leaves[0], 1 << BITS, path[0], height));
+		assert_false(transfer_section_check(ap_sha256, BITS, &w->frontier, section,
+						    leaves[0], 1 << BITS, path[0], height + 1));
 		assert_false(transfer_section_check(ap_sha256, BITS, &w->frontier, section + 7,
 						    leaves[0], 1 << BITS, path[0], height));
 		for (size_t i = 0; i < sizeof(leaves); i++) {
@@ -351,6 +384,7 @@ int main(void)
 		cmocka_unit_test(member_without_it_rests_while_others_are_asked),
 		cmocka_unit_test(nobody_has_it_begins_again),
 		cmocka_unit_test(full_store_is_waited_for),
+		cmocka_unit_test(without_room_nothing_is_asked_for_or_installed),
 		cmocka_unit_test(old_state_is_not_taken),
 		cmocka_unit_test(section_with_one_bit_changed_is_refused),
 	};
