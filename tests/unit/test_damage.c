@@ -17,6 +17,16 @@
 
 enum { VICTIM = 3, OTHER = 2 };
 
+/* The disk of the directory that is named here has so much room; of others, plenty. */
+static const char *short_dir;
+static uint64_t short_room;
+
+uint64_t __wrap_disk_room(const char *path);
+uint64_t __wrap_disk_room(const char *path)
+{
+	return short_dir != NULL && strcmp(path, short_dir) == 0 ? short_room : (uint64_t)1 << 40;
+}
+
 static struct pbft_info core(const struct bed *b, unsigned i)
 {
 	struct pbft_info info;
@@ -193,6 +203,35 @@ static void a_record_that_is_gone_is_met_at_a_start_and_had_again(void **state)
 	bed_assert_stand(b, VICTIM);
 }
 
+/* ---- no room ---- */
+
+static void a_full_disk_delays_taking_over_and_fails_nothing(void **state)
+{
+	struct bed *b = *state;
+	unsigned victim = VICTIM;
+	uint8_t digest[32];
+	struct bed_kept k;
+
+	short_dir = b->c->data[VICTIM];
+	short_room = (uint64_t)16 << 18; /* a quarter of a segment: the first mark is not reached */
+	assert_true(bed_flip_values(b, VICTIM) > 0);
+	bed_decide(b, &k, 0);
+	cluster_propose(b->c, 0, &b->kept[0].instance, "another value");
+	run_scrub(b->c->run[VICTIM]);
+	for (unsigned n = 0; n < 40; n++)
+		bed_decide(b, &k, n % 3);
+	assert_int_equal(b->c->run[VICTIM]->damages, 1);
+	assert_true(core(b, VICTIM).lacks);
+	assert_false(bed_has_file(b, VICTIM, "store.aside/data.mdb")); /* it made room */
+	assert_null(run_failure(b->c->run[VICTIM]));
+	short_room = (uint64_t)1 << 30;
+	cluster_until(b->c, is_whole_again, &victim);
+	cluster_settle(b->c);
+	cluster_state(b->c, digest);
+	bed_assert_stand(b, VICTIM);
+	short_dir = NULL;
+}
+
 /* ---- votes ---- */
 
 static void without_its_votes_it_follows_and_answers_in_silence(void **state)
@@ -346,6 +385,7 @@ int main(int argc, char **argv)
 		TEST(damage_found_at_a_start_is_mended),
 		TEST(a_state_that_nobody_signed_is_not_begun_with),
 		TEST(a_record_that_is_gone_is_met_at_a_start_and_had_again),
+		TEST(a_full_disk_delays_taking_over_and_fails_nothing),
 		TEST(without_its_votes_it_follows_and_answers_in_silence),
 		TEST(who_differs_from_the_others_goes_into_quarantine_and_follows),
 		TEST(a_restart_does_not_lift_it_an_operator_does),
