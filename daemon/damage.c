@@ -3,10 +3,8 @@
 
 #include "daemon/damage.h"
 
-#include "daemon/fetch_state.h"
 #include "daemon/log.h"
 #include "daemon/run_priv.h"
-#include "daemon/scrub.h"
 
 static void lose(struct run *r, bool state, bool votes)
 {
@@ -28,14 +26,10 @@ void damage_look(struct run *r)
 		"fetched from the others; look into the kernel log for disk errors",
 		what, r->conf->data);
 	r->damages++;
-	r->merge_due.token = 0;
-	r->executed_due = false;
 	if (run_renew_store(r, &why) != 0) {
 		run_fail(r, why.text);
 		return;
 	}
-	fetch_state_again(r);
-	scrub_again(r);
 	lose(r, true, false);
 }
 

@@ -792,6 +792,7 @@ int index_renew(struct index *x, struct disk_error *why)
 	x->n_absorbs = 0;
 	forget_all(x);
 	x->merged_seq = x->stable_seq = x->executing = x->installed = 0;
+	x->errand_ended = false; /* of one that was under way nobody will hear */
 	status = merge_put_aside(&x->conf, why);
 	return status != 0 ? status : merge_open(&x->merge, &x->conf, why);
 }

@@ -392,7 +392,7 @@ static int machine_restored(struct replay *p, struct disk_error *why)
 		return 0;
 	if (octets == NULL || machine_restore(p->r->machine, octets, len) != 0 ||
 	    machine_seq(p->r->machine) != p->merged || !is_signed(p))
-		return store_away(p, "its state is not what it was", why);
+		return store_away(p, "the store's state is not the one that was signed", why);
 	p->base.executed = p->base.stable = p->merged;
 	machine_digest(p->r->machine, p->base.stable_state);
 	memcpy(p->base.running, machine_running(p->r->machine), 32);

@@ -327,6 +327,10 @@ int run_renew_store(struct run *r, struct disk_error *why)
 	if (status != 0)
 		return status;
 	machine_restore(r->machine, NULL, 0); /* no state: that of a new network */
+	r->merge_due.token = 0;
+	r->executed_due = false;
+	fetch_state_again(r);
+	scrub_again(r);
 	r->index_event = event_new(r->base, index_fd(r->index), EV_READ | EV_PERSIST, on_index, r);
 	if (r->index_event == NULL || event_add(r->index_event, NULL) != 0)
 		return disk_say(why, DISK_ESYSTEM, "cannot set up the event loop");
@@ -883,8 +887,8 @@ void run_free(struct run *r)
 	sign_free(r->sign);
 	keygen_free(r->keygen);
 	frost_free(r->frost);
+	index_close(r->index); /* its thread may be reading the journal */
 	journal_close(r->journal, NULL);
-	index_close(r->index);
 	scrub_free(r->scrub);
 	bodies_free(r->bodies);
 	fetch_state_free(r->fetch_state);

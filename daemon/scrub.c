@@ -84,11 +84,10 @@ void scrub_again(struct run *r)
 {
 	struct scrub *s = r->scrub;
 
-	if (s->phase == RESTS)
-		return;
 	s->runs = false;
+	if (s->phase != RESTS) /* what is fetched then is read as well */
+		s->due_ms = run_now() + WAIT_MS;
 	s->phase = RESTS;
-	s->due_ms = run_now() + WAIT_MS; /* what is fetched then is read as well */
 }
 
 /* In the thread. */

@@ -174,7 +174,7 @@ votes_that_count() {
 
 differs_from_the_others() {
 	"$localnet" stop --dir "$net" >/dev/null
-	"$build/tests/e2e/alter" "$net/network" "$net/replica-2/data"
+	"$build/tests/e2e/alter" "$net/replica-2/network" "$net/replica-2/data"
 	"$localnet" start --dir "$net"
 	eventually 20 are_level
 	crowd "$work/two" 1500 0 1 3
@@ -204,7 +204,7 @@ an_operator_lifts_it() {
 	votes 2 3
 }
 
-network_start --limit 'journal-segment: 1' --limit 'journal-keep: 256' --limit 'scrub-hours: 24'
+network_start --limit 'journal-segment: 1' --limit 'journal-keep: 1500' --limit 'scrub-hours: 24'
 check "four replicas have agreed on much" agreed_on_much
 check "a scrub of what is whole finds nothing" nothing_is_wrong
 check "nor does it while the network is busy" nothing_is_wrong_under_load
