@@ -17,6 +17,7 @@ void damage_look(struct run *r)
 {
 	const char *what = index_damage(r->index);
 	struct disk_error why = {""};
+	struct pbft_info core;
 
 	if (what == NULL || r->failure[0] != '\0')
 		return;
@@ -26,6 +27,10 @@ void damage_look(struct run *r)
 		"fetched from the others; look into the kernel log for disk errors",
 		what, r->conf->data);
 	r->damages++;
+	pbft_info(r->pbft, &core);
+	r->again_to = core.executed;
+	if (machine_key(r->machine)->phase != MACHINE_ENCKEYS)
+		r->is_first_run = false; /* it was there from the beginning */
 	if (run_renew_store(r, &why) != 0) {
 		run_fail(r, why.text);
 		return;

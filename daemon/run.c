@@ -207,7 +207,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	wake = least(wake, r->core_wake_ms);
 	wake = least(wake, relay_tick(clients_relay(r->clients), now));
 	wake = least(wake, sign_tick(r->sign, now));
-	wake = least(wake, keygen_wake(r->keygen));
+	wake = least(wake, execute_keygen_wake(r));
 	wake = least(wake, fetch_state_turn(r));
 	wake = least(wake, scrub_turn(r));
 	if (relay_waiting(clients_relay(r->clients)))
@@ -271,7 +271,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 			"this host's clock has leapt: set it right; until then this replica "
 			"goes by its monotonic clock");
 	tick_if_idle(r);
-	if (keygen_wake(r->keygen) <= run_now())
+	if (execute_keygen_wake(r) <= run_now())
 		execute_keygen(r);
 	run_step(r, &ev);
 }

@@ -71,6 +71,7 @@ struct run {
 	enum quarantine quarantine;
 	uint64_t diverged_seq; /* of the checkpoint that put it there, if that was in this run */
 	bool votes_lost;       /* the journal is damaged where it holds votes */
+	uint64_t again_to;     /* batches up to here are executed once more */
 	uint64_t damages;      /* found in this run */
 	struct {
 		uint64_t slot;
@@ -149,6 +150,7 @@ bool effect_running(struct run *, uint64_t seq, uint8_t out[32]);
 void execute_batch(struct run *, uint64_t seq, const uint8_t digest[32], ap_bytes octets, bool live);
 void execute_signed(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[64]);
 void execute_keygen(struct run *); /* keygen_step(), failure handled */
+uint64_t execute_keygen_wake(const struct run *); /* when it has to be called again */
 
 /* replay.c: journal and store to machine and core. 0, or DISK_E* and its sentence. */
 int replay(struct run *, struct disk_error *why);

@@ -5,14 +5,28 @@
  */
 #include "daemon/pbft/core.h"
 
+#include <string.h>
+
+/* No checkpoint is stable, so there is no state to transfer; all batches are still here. */
+static void begin_anew(struct pbft *p)
+{
+	p->executed = p->time = 0;
+	memcpy(p->running, p->conf.running0, 32);
+	memset(p->numbers, 0, sizeof(p->numbers));
+}
+
 void pbft_on_lost(struct pbft *p, const struct pbft_event *ev)
 {
 	if (ev->u.lost.votes)
 		p->silent = true;
 	if (!ev->u.lost.state)
 		return;
-	p->lacks = true;
+	p->executing = false; /* whatever would have come of it */
 	p->merge_token = 0;
 	pbft_fetch_end(p);
 	p->fetch.going = false;
+	if (p->stable == 0 && p->window.base == 0)
+		begin_anew(p);
+	else
+		p->lacks = true;
 }

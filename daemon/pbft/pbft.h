@@ -233,7 +233,9 @@ struct pbft_event {
 			const struct machine_numbers *numbers; /* of bundles, of all n relays */
 		} transferred; /* borrowed for the call */
 		struct {
-			bool state; /* nothing is executed or voted for until PBFT_EV_STATE */
+			bool state; /* the machine is that of a new network: before the first stable
+				       checkpoint it executes all batches again, else nothing is
+				       executed or voted for until PBFT_EV_STATE */
 			bool votes; /* the log of the own votes: none is given any more */
 		} lost;
 	} u;

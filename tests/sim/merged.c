@@ -39,6 +39,8 @@ struct store {
 struct merge {
 	struct node *node;
 	struct merge_job *job, *ended;
+	bool is_rotten; /* the next lookup meets damage */
+	const char *damage;
 };
 
 static void *must(void *p)
@@ -311,14 +313,31 @@ struct merge_job *merge_ended(struct merge *m)
 
 const char *merge_damage(const struct merge *m)
 {
-	(void)m;
-	return NULL; /* damage.c has tests of its own: what is in memory is what was put there */
+	return m == NULL ? NULL : m->damage;
 }
 
 void merge_damaged(struct merge *m, const char *what)
 {
-	(void)m;
 	(void)what;
+	m->damage = "the store is damaged";
+}
+
+void disk_rot(struct node *n)
+{
+	if (n->disk->merge != NULL)
+		n->disk->merge->is_rotten = true;
+}
+
+bool disk_is_damaged(const struct node *n)
+{
+	return merge_damage(n->disk->merge) != NULL;
+}
+
+static bool meets_damage(struct merge *m)
+{
+	if (m->is_rotten)
+		merge_damaged(m, "a record");
+	return m->is_rotten;
 }
 
 const char *merge_error(const struct merge *m)
@@ -339,8 +358,11 @@ void merge_read_end(struct merge *m)
 
 int merge_find(struct merge *m, const uint8_t id[AP_ID_LEN], struct merged_outcome *out)
 {
-	const struct kept *k = *place(m->node->disk->store, id);
+	const struct kept *k;
 
+	if (meets_damage(m))
+		return -1;
+	k = *place(m->node->disk->store, id);
 	if (k == NULL)
 		return 0;
 	*out = k->outcome;

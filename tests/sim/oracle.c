@@ -104,6 +104,8 @@ void __wrap_pbft_step(struct pbft *p, const struct pbft_event *ev, struct pbft_u
 	if (ev->kind == PBFT_EV_STATE)
 		oracle_transferred(sim->current, ev);
 	__real_pbft_step(p, ev, u);
+	if (ev->kind == PBFT_EV_LOST)
+		oracle_lost(sim->current, p);
 	sim->steps++;
 	oracle_step(sim->current, p, ev, u);
 }
@@ -114,6 +116,8 @@ void __wrap_machine_apply(struct machine *m, const struct machine_batch *batch,
 	bool was_live = machine_key(m)->phase == MACHINE_LIVE;
 
 	__real_machine_apply(m, batch, result);
+	if (disk_is_damaged(sim->current))
+		return; /* what comes of it must not count: if it does, it shows in what comes next */
 	oracle_applied(sim->current, m, batch, result, was_live);
 }
 

@@ -194,6 +194,16 @@ void oracle_transferred(struct node *n, const struct pbft_event *ev)
 	oracle()->seen[n->index].executed = seq;
 }
 
+/* What it executes from here on it executes again. */
+void oracle_lost(struct node *n, const struct pbft *p)
+{
+	struct pbft_info info;
+
+	pbft_info(p, &info);
+	trace_mile("the state of %u is damaged", n->id);
+	oracle()->seen[n->index].executed = info.executed;
+}
+
 void oracle_applied(struct node *n, const struct machine *m, const struct machine_batch *batch,
 		    const struct machine_result *r, bool was_live)
 {

@@ -234,6 +234,8 @@ void disk_synced(struct node *n, bool look);
 void disk_merged(struct node *n);
 void disk_fail_next(struct node *n);
 void disk_wipe(struct node *n); /* what is merged */
+void disk_rot(struct node *n);	/* the next lookup in it meets damage */
+bool disk_is_damaged(const struct node *n); /* it has */
 void disk_heal(struct node *n);
 /* Is there a durable record of this type and sequence for which `fits` holds? */
 typedef bool disk_fits(void *arg, const uint8_t *octets, size_t len);

@@ -202,10 +202,30 @@ static void what_proves_nothing_is_not_taken(void **state)
 
 /* ---- lost, and had again ---- */
 
-static void who_has_lost_its_state_neither_votes_nor_executes(void **state)
+/* No checkpoint is stable: there is nothing to transfer, and nothing is missing. */
+static void at_the_beginning_it_executes_its_log_again(void **state)
 {
 	(void)state;
 	order(1, 5);
+	rig_clear(&r);
+	r.executed = 0;
+	rig_event(&r, &(struct pbft_event){.kind = PBFT_EV_LOST, .u.lost = {.state = true}});
+	assert_false(rig_info(&r).lacks);
+	assert_int_equal(rig_count(&r, PBFT_EXECUTE), 5);
+	assert_int_equal(rig_info(&r).executed, 5);
+	assert_memory_equal(rig_info(&r).running, running[5], 32);
+	assert_int_equal(rig_count(&r, PBFT_WRITE_CHECKPOINT), 0); /* that on 4 is given */
+	rig_clear(&r);
+	order(6, 6);
+	assert_true(rig_votes(&r) > 0);
+}
+
+static void who_has_lost_its_state_neither_votes_nor_executes(void **state)
+{
+	(void)state;
+	order(1, 4);
+	others_sign(4, 0);
+	order(5, 5);
 	lose(true, false);
 	assert_true(rig_info(&r).lacks);
 	provoke(6);
@@ -339,18 +359,23 @@ static void a_state_below_the_window_is_no_help(void **state)
 
 static void a_fetch_that_was_on_its_way_is_given_up(void **state)
 {
-	struct pbft_batch b = rig_batch(&r, 1);
+	int64_t held;
 
 	(void)state;
-	rig_status(&r, 1, 8, 0);
-	rig_status(&r, 2, 8, 0);
-	rig_status(&r, 4, 8, 0);
-	assert_true(rig_count(&r, PBFT_SEND_FETCH) > 0);
+	order(1, 4);
+	others_sign(4, 0);
+	held = rig_held_all(&r);
 	for (uint8_t id = 1; id <= 4; id++)
 		if (id != SELF)
-			rig_body(&r, id, 1, &b);
+			rig_status(&r, id, 16, 4);
+	assert_true(rig_count(&r, PBFT_SEND_FETCH) > 0);
+	batch[5] = rig_batch(&r, 5);
+	for (uint8_t id = 1; id <= 4; id++)
+		if (id != SELF)
+			rig_body(&r, id, 5, &batch[5]);
+	assert_true(rig_held_all(&r) > held);
 	lose(true, false);
-	assert_int_equal(rig_held_all(&r), 0);
+	assert_int_equal(rig_held_all(&r), held);
 	rig_timer(&r, 1000);
 	assert_int_equal(rig_count(&r, PBFT_SEND_FETCH), 0);
 }
@@ -374,6 +399,7 @@ static void who_has_lost_its_votes_follows_in_silence(void **state)
 	rig_written(&r);
 	rig_timer(&r, 1000);
 	assert_int_equal(rig_votes(&r), 0);
+	r.executed = 0;
 	lose(true, true); /* and no state makes it speak again */
 	r.executed = 8;
 	transfer(8, 0xb, true);
@@ -453,6 +479,7 @@ int main(void)
 		TEST(behind_it_the_log_goes_on),
 		TEST(bodies_below_are_given_up),
 		TEST(what_proves_nothing_is_not_taken),
+		TEST(at_the_beginning_it_executes_its_log_again),
 		TEST(who_has_lost_its_state_neither_votes_nor_executes),
 		TEST(with_a_state_below_it_executes_again_and_votes_on),
 		TEST(what_was_voted_stays_voted),
