@@ -323,7 +323,8 @@ static struct entry *entry_add(struct index *x, const uint8_t id[AP_ID_LEN], uin
 		return NULL;
 	}
 	e->relay = relay;
-	e->leaf = e->first = 0;
+	e->leaf = 0;
+	e->first = ENTRY_NO_LEAF;
 	e->merged = false;
 	e->block = NULL;
 	e->sequence = outcome->sequence;
@@ -378,7 +379,8 @@ static void attach(struct index *x, struct block *b, const struct machine_entry 
 			return;
 		e->merged = true;
 	}
-	if (e->sequence == b->pub.seq)
+	/* asked for twice in one batch, it has a second leaf there */
+	if (e->sequence == b->pub.seq && e->first == ENTRY_NO_LEAF)
 		e->first = (uint16_t)m->leaf;
 	if (e->block == NULL || !e->block->pub.has_sig)
 		repoint(e, b, (uint16_t)m->leaf);

@@ -13,12 +13,14 @@ struct block {
 	uint32_t merges;  /* survived, for want of a signature */
 };
 
+enum { ENTRY_NO_LEAF = 0x7fff }; /* no batch has so many */
+
 /* A final outcome in memory: fresh, or one of LMDB's that has a newer leaf. */
 struct entry {
 	uint8_t id[AP_ID_LEN];
 	uint8_t relay;
 	bool merged;            /* LMDB has it, with its first leaf or a later one */
-	uint16_t first;         /* leaf in the deciding batch */
+	uint16_t first;         /* leaf in the deciding batch, the first one: their order is that of the chunk */
 	uint16_t leaf;          /* in the block */
 	struct block *block;    /* of its newest unsigned leaf, or its first signed one */
 	uint64_t sequence;      /* deciding */

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "daemon/index_priv.h"
+#include "libproto/instance.h"
 #include "tests/lib/edge.h"
 
 enum { SECTION = 128 };
@@ -127,6 +128,38 @@ static void merges_come_between_the_pieces(void **state)
 	assert_true(passes > 0);
 }
 
+static void propose(struct edge *e, const struct dnsask_instance *i)
+{
+	uint8_t octets[AP_MAX_propose + 64];
+	ap_request request = {.propose = dnsask_propose(i, AP_VERB_APPROVE, "v")};
+	struct ap_writer w;
+
+	memcpy(request.id.octets, i->id, AP_ID_LEN);
+	ap_writer_init(&w, octets, sizeof(octets));
+	ap_request_put(&w, &request);
+	assert_null(w.bad);
+	edge_other(e, AP_OP_request, octets, ap_writer_len(&w));
+}
+
+/* Its second leaf in that batch says nothing about the order in which outcomes became final: the
+ * chunk has that. */
+static void what_is_asked_for_twice_in_a_batch_keeps_its_place_in_the_history(void **state)
+{
+	struct edge *e = *state;
+	struct dnsask_instance one, other;
+	unsigned number = 0;
+
+	dnsask_open(&one, edge_key(e), "one", EDGE_NOW + 1000);
+	dnsask_open(&other, edge_key(e), "other", EDGE_NOW + 1000);
+	propose(e, &one);
+	propose(e, &other);
+	propose(e, &one);
+	assert_true(edge_sign(e, edge_batch(e)));
+	section(e, &number, 1);
+	budget = 1 << 20;
+	scrub_whole(e);
+}
+
 static void a_store_that_was_opened_again_is_whole(void **state)
 {
 	struct edge *e = *state;
@@ -150,6 +183,7 @@ int main(void)
 		LIVE(an_empty_store_is_whole),
 		LIVE(a_store_that_forgets_stays_whole),
 		LIVE(merges_come_between_the_pieces),
+		LIVE(what_is_asked_for_twice_in_a_batch_keeps_its_place_in_the_history),
 		LIVE(a_store_that_was_opened_again_is_whole),
 	};
 
