@@ -191,7 +191,8 @@ void pbft_send_checkpoint(struct pbft *, const struct pbft_checkpoint *, uint16_
 
 uint8_t pbft_primary(const struct pbft *, uint64_t view);
 bool pbft_is_primary(const struct pbft *);	      /* of the active view */
-bool pbft_is_mute(const struct pbft *);		      /* gives no vote, sends none again */
+bool pbft_is_mute(const struct pbft *);		      /* gives no vote */
+bool pbft_may_repeat(const struct pbft *); /* sends again what it has given: its state may be lacking */
 bool pbft_is_member(const struct pbft *, uint8_t id); /* another one */
 uint16_t pbft_bit(const struct pbft *, uint8_t id);
 void pbft_count(struct pbft *, enum pbft_drop);

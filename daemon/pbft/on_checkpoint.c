@@ -208,7 +208,7 @@ static bool send_stable(struct pbft *p, uint16_t to)
 	struct pbft_checkpoint vote = {.seq = p->stable};
 	size_t self = p->conf.self - 1u;
 
-	if (pbft_is_mute(p))
+	if (!pbft_may_repeat(p))
 		return false;
 	if (p->stable_token > p->durable)
 		return false; /* the others' votes were enough, the own one is not on disk yet */
@@ -224,7 +224,7 @@ bool pbft_checkpoint_help(struct pbft *p, uint8_t id, uint64_t stable)
 	const struct pbft_checkpoint *newest = NULL;
 	bool sent = false;
 
-	if (pbft_is_mute(p))
+	if (!pbft_may_repeat(p))
 		return false;
 
 	for (uint32_t i = 0; i < p->n_checkpoints; i++) {

@@ -17,7 +17,8 @@ static bool conf_possible(const struct pbft_conf *c)
 	       c->window <= PBFT_WINDOW_MAX && c->interval > 0 && c->window % c->interval == 0 &&
 	       c->window / c->interval >= 2 && c->pipeline > 0 && c->batch_requests_max > 0 &&
 	       c->batch_requests_max <= AP_BATCH_REQUESTS_MAX && c->batch_octets_max > 0 &&
-	       c->timeout_max_ms >= c->timeout_ms && c->resend_ms > 1 && c->heartbeat_ms > 0 && c->sha256 != NULL;
+	       c->timeout_max_ms >= c->timeout_ms && c->resend_ms > 1 && c->heartbeat_ms > 0 &&
+	       c->sha256 != NULL;
 }
 
 static size_t aligned(size_t size)
@@ -150,6 +151,11 @@ uint64_t pbft_others_stable(const struct pbft *p)
 bool pbft_is_mute(const struct pbft *p)
 {
 	return p->silent || p->lacks;
+}
+
+bool pbft_may_repeat(const struct pbft *p)
+{
+	return !p->silent;
 }
 
 bool pbft_is_outstanding(const struct pbft *p)

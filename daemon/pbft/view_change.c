@@ -254,7 +254,7 @@ void pbft_view_timer(struct pbft *p)
 		p->view_timer_ms = UINT64_MAX;
 		pbft_view_change(p, p->view + 1);
 	} else if (!p->view_active && p->change_durable && p->now >= p->change_resend_ms) {
-		if (pbft_is_mute(p))
+		if (!pbft_may_repeat(p))
 			p->change_resend_ms = p->now + p->conf.resend_ms;
 		else
 			send_again(p);

@@ -210,7 +210,7 @@ void pbft_resend_votes(struct pbft *p, uint64_t above, uint16_t to)
 {
 	uint64_t seq = above > p->window.base ? above : p->window.base;
 
-	if (pbft_is_mute(p))
+	if (!pbft_may_repeat(p))
 		return;
 	to &= pbft_quorum_others(p->conf.n, p->conf.self);
 	for (int left = PBFT_RESEND_SLOTS; left > 0 && seq < p->window.top; left--) {

@@ -244,7 +244,7 @@ bool merge_start(struct merge *m, struct merge_job *job)
 {
 	struct node *n = m->node;
 
-	if (m->job != NULL || m->ended != NULL)
+	if (m->job != NULL || m->ended != NULL || job->errand != NULL)
 		return false;
 	m->job = job;
 	agenda_add(&sim->agenda,
