@@ -203,6 +203,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	damage_look(r);
+	damage_turn(r);
 	fill(r);
 	wake = least(wake, r->core_wake_ms);
 	wake = least(wake, relay_tick(clients_relay(r->clients), now));

@@ -72,6 +72,7 @@ struct run {
 	uint64_t diverged_seq; /* of the checkpoint that put it there, if that was in this run */
 	bool votes_lost;       /* the journal is damaged where it holds votes */
 	uint64_t again_to;     /* batches up to here are executed once more */
+	bool rebuilds;         /* from the own journal: damage.c */
 	uint64_t damages;      /* found in this run */
 	struct {
 		uint64_t slot;

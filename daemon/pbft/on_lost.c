@@ -1,7 +1,8 @@
 /*
  * What this replica has stored is damaged: draft {#damage}. The state: it is lacking from here on,
  * as after a start without one; what was voted stays voted. The log of the votes: nothing is voted
- * for any more.
+ * for any more. Where the own log reaches back to the beginning, the shell may make the state from
+ * it before another one is transferred: regained.
  */
 #include "daemon/pbft/core.h"
 
@@ -19,6 +20,10 @@ void pbft_on_lost(struct pbft *p, const struct pbft_event *ev)
 {
 	if (ev->u.lost.votes)
 		p->silent = true;
+	if (ev->u.lost.regained) {
+		p->lacks = false;
+		p->revote = true;
+	}
 	if (!ev->u.lost.state)
 		return;
 	p->executing = false; /* whatever would have come of it */

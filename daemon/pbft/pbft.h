@@ -237,6 +237,7 @@ struct pbft_event {
 				       checkpoint it executes all batches again, else nothing is
 				       executed or voted for until PBFT_EV_STATE */
 			bool votes; /* the log of the own votes: none is given any more */
+			bool regained; /* neither: the machine is at `executed` again */
 		} lost;
 	} u;
 };

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/journal_priv.h"
 #include "libproto/outcome.h"
 
 void bed_decide(struct bed *b, struct bed_kept *k, unsigned i)
@@ -154,6 +155,15 @@ bool bed_has_file(const struct bed *b, unsigned i, const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s", b->c->data[i], name);
 	return access(path, F_OK) == 0;
+}
+
+void bed_trim(const struct bed *b, unsigned i)
+{
+	struct journal *j = b->c->run[i]->journal;
+
+	for (size_t t = 0; t < JOURNAL_INDEXED_MAX; t++)
+		if (j->index[t] != NULL)
+			j->index[t][1].at = 0;
 }
 
 struct kv *bed_store(const struct bed *b, unsigned i)

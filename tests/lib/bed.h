@@ -52,6 +52,9 @@ unsigned bed_flip(const struct bed *b, unsigned i, const char *file, const void 
 unsigned bed_flip_values(const struct bed *b, unsigned i); /* in its store */
 bool bed_has_file(const struct bed *b, unsigned i, const char *name);
 
+/* The journal of replica i no longer reaches back to its beginning. */
+void bed_trim(const struct bed *b, unsigned i);
+
 /* The store of a replica that is stopped, to be written to with good sums. */
 struct kv *bed_store(const struct bed *b, unsigned i);
 

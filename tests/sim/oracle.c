@@ -105,7 +105,7 @@ void __wrap_pbft_step(struct pbft *p, const struct pbft_event *ev, struct pbft_u
 		oracle_transferred(sim->current, ev);
 	__real_pbft_step(p, ev, u);
 	if (ev->kind == PBFT_EV_LOST)
-		oracle_lost(sim->current, p);
+		oracle_lost(sim->current);
 	sim->steps++;
 	oracle_step(sim->current, p, ev, u);
 }

@@ -48,7 +48,6 @@ const uint8_t *oracle_running(uint64_t seq); /* of the log */
 
 /* In oracle_log.c: before the core takes a transferred state. */
 void oracle_transferred(struct node *n, const struct pbft_event *ev);
-struct pbft;
-void oracle_lost(struct node *n, const struct pbft *p);
+void oracle_lost(struct node *n);
 
 #endif

@@ -194,14 +194,11 @@ void oracle_transferred(struct node *n, const struct pbft_event *ev)
 	oracle()->seen[n->index].executed = seq;
 }
 
-/* What it executes from here on it executes again. */
-void oracle_lost(struct node *n, const struct pbft *p)
+/* Its machine is at the beginning, or where it was. */
+void oracle_lost(struct node *n)
 {
-	struct pbft_info info;
-
-	pbft_info(p, &info);
-	trace_mile("the state of %u is damaged", n->id);
-	oracle()->seen[n->index].executed = info.executed;
+	trace_mile("the state of %u is damaged, or made again", n->id);
+	oracle()->seen[n->index].executed = machine_seq(n->run->machine);
 }
 
 void oracle_applied(struct node *n, const struct machine *m, const struct machine_batch *batch,

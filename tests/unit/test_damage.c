@@ -62,6 +62,7 @@ static void damage_met_by_a_reader_gives_no_wrong_answer_and_is_mended(void **st
 	unsigned victim = VICTIM;
 	uint8_t digest[32];
 
+	bed_trim(b, VICTIM);
 	assert_true(bed_flip_values(b, VICTIM) > 0);
 	bed_assert_stand(b, VICTIM);
 	cluster_until(b->c, is_whole_again, &victim);
@@ -75,6 +76,27 @@ static void damage_met_by_a_reader_gives_no_wrong_answer_and_is_mended(void **st
 	cluster_start(b->c, VICTIM);
 	bed_assert_stand(b, VICTIM);
 	assert_int_equal(b->c->run[VICTIM]->damages, 0);
+}
+
+/* Who has all of its log needs nobody: all four at once. */
+static void where_all_have_lost_it_their_journals_have_it(void **state)
+{
+	struct bed *b = *state;
+	struct bed_kept k;
+	uint8_t digest[32];
+
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(bed_flip_values(b, i) > 0);
+	for (unsigned i = 0; i < 4; i++)
+		run_scrub(b->c->run[i]);
+	for (unsigned i = 0; i < 4; i++)
+		cluster_until(b->c, is_whole_again, &i);
+	for (unsigned n = 0; n < 4; n++)
+		bed_decide(b, &k, n);
+	cluster_settle(b->c);
+	cluster_state(b->c, digest);
+	for (unsigned i = 0; i < 4; i++)
+		bed_assert_stand(b, i);
 }
 
 static void damage_met_in_execution_is_mended(void **state)
@@ -212,6 +234,7 @@ static void a_full_disk_delays_taking_over_and_fails_nothing(void **state)
 	uint8_t digest[32];
 	struct bed_kept k;
 
+	bed_trim(b, VICTIM);
 	short_dir = b->c->data[VICTIM];
 	short_room = (uint64_t)16 << 18; /* a quarter of a segment: the first mark is not reached */
 	assert_true(bed_flip_values(b, VICTIM) > 0);
@@ -380,6 +403,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(damage_met_by_a_reader_gives_no_wrong_answer_and_is_mended),
+		TEST(where_all_have_lost_it_their_journals_have_it),
 		TEST(damage_met_in_execution_is_mended),
 		TEST(damage_at_the_primary_is_mended_as_well),
 		TEST(damage_found_at_a_start_is_mended),

@@ -248,6 +248,20 @@ static void who_has_lost_its_state_neither_votes_nor_executes(void **state)
 	assert_memory_equal(rig_nth(&r, PBFT_SEND_CHECKPOINT, 0)->u.checkpoint.state, own, 32);
 }
 
+static void what_the_own_log_gave_again_is_as_good(void **state)
+{
+	(void)state;
+	order(1, 4);
+	others_sign(4, 0);
+	order(5, 6);
+	lose(true, false);
+	rig_event(&r, &(struct pbft_event){.kind = PBFT_EV_LOST, .u.lost = {.regained = true}});
+	assert_false(rig_info(&r).lacks);
+	assert_int_equal(rig_info(&r).executed, 6);
+	order(7, 8);
+	assert_true(rig_votes(&r) >= 4);
+}
+
 static void with_a_state_below_it_executes_again_and_votes_on(void **state)
 {
 	(void)state;
@@ -493,6 +507,7 @@ int main(void)
 		TEST(what_proves_nothing_is_not_taken),
 		TEST(at_the_beginning_it_executes_its_log_again),
 		TEST(who_has_lost_its_state_neither_votes_nor_executes),
+		TEST(what_the_own_log_gave_again_is_as_good),
 		TEST(with_a_state_below_it_executes_again_and_votes_on),
 		TEST(what_was_voted_stays_voted),
 		TEST(an_execution_that_met_the_damage_is_done_again),
