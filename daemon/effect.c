@@ -243,6 +243,7 @@ static void write_proposal(struct run *r, const struct pbft_effect *e)
 		     e->token);
 	if (s->primary != r->self)
 		sign_ahead(r, s);
+	run_spare(r); /* for this batch nothing can be done before the disk has it */
 }
 
 static void write_prepared(struct run *r, const struct pbft_effect *e)
@@ -635,11 +636,14 @@ static void execute(struct run *r, const struct pbft_effect *e)
 	const uint8_t *digest = e->u.slot.batch->digest;
 	ap_bytes octets = effect_batch(r, e->u.slot.seq, digest, r->frame, sizeof(r->frame));
 
-	if (octets.data == NULL)
+	if (octets.data == NULL) {
 		run_fail(r,
 			 "the body of a committed batch cannot be read: start this replica again");
-	else
-		execute_batch(r, e->u.slot.seq, digest, octets, true);
+		return;
+	}
+	peers_flush(
+		r->peers); /* others wait for this replica's COMMIT, and a share takes its time */
+	execute_batch(r, e->u.slot.seq, digest, octets, true);
 }
 
 void effect_merge_due(struct run *r)

@@ -99,6 +99,26 @@ static bool answer_own(struct run *r, size_t n_bundles)
 	return own;
 }
 
+/* Does a client of a member wait whose set of signers this replica is in? Its answer needs the
+ * share that comes now; else another set gives it, if nobody in that is faulty, and on a host that
+ * members share their work comes first. */
+static bool is_waited_for(const struct run *r, size_t n_bundles)
+{
+	for (size_t k = 0; k < r->result.n_sets; k++) {
+		const struct machine_set *set = &r->result.sets[k];
+		bool own = false, relays = false;
+
+		for (size_t i = 0; i < AP_THRESHOLD_MAX && set->members[i] != 0; i++) {
+			own = own || set->members[i] == r->self;
+			for (size_t b = 0; b < n_bundles; b++)
+				relays = relays || set->members[i] == r->bundles[b].relay;
+		}
+		if (own && relays)
+			return true;
+	}
+	return false;
+}
+
 void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_bytes octets,
 		   bool live)
 {
@@ -125,7 +145,10 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 	if (!live)
 		return;
 	clock_judge(&r->clock, r->result.time_ms, run_wall(), run_now());
-	sign_executed(r->sign, &r->result, answer_own(r, batch.n_bundles), run_now());
+	if (!is_waited_for(r, batch.n_bundles))
+		run_give_way();
+	r->is_urgent = answer_own(r, batch.n_bundles);
+	sign_executed(r->sign, &r->result, r->is_urgent, run_now());
 	if (r->result.key_changed || r->result.pools_changed || r->result.n_sets > 0 ||
 	    r->result.n_retries > 0)
 		execute_keygen(r);
@@ -153,7 +176,10 @@ void execute_signed(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[6
 	/* lost in a crash, it is made again when somebody asks: draft {#shares} */
 	(void)journal_append_lazy(r->journal, RECORD_SIGNATURE, seq,
 				  (struct iovec[]){{record, sizeof(record)}}, 1, &token);
-	relay_signed(clients_relay(r->clients), seq, run_now());
+	if (relay_signed(clients_relay(r->clients), seq, run_now()) > 0) {
+		clients_flush(r->clients); /* before the links' turn comes, and the store's */
+		r->spare_ms = run_now() + RUN_SPARE_MS;
+	}
 	if (keygen_proven(r->keygen, index_block(r->index, seq), &why) != 0)
 		run_fail(r, why.text);
 }

@@ -148,6 +148,8 @@ static int take_memory(struct journal *j, struct disk_error *why)
 		if (j->buffers[i].octets == NULL)
 			return disk_fail(why, "cannot open", j->dir, ENOMEM);
 	}
+	if (journal_direct_new(j) != 0)
+		return disk_fail(why, "cannot open", j->dir, ENOMEM);
 	for (i = 0; i < JOURNAL_INDEXED_MAX; i++) {
 		j->index[i] = calloc(j->options.index_slots, sizeof(struct journal_slot));
 		if (j->index[i] == NULL)
@@ -198,6 +200,8 @@ static void free_all(struct journal *j)
 		(void)close(j->event_fd);
 	if (j->lock_fd >= 0)
 		(void)close(j->lock_fd);
+	journal_direct_end(j);
+	free(j->pages);
 	for (i = 0; i < 2; i++)
 		free(j->buffers[i].octets);
 	for (i = 0; i < JOURNAL_INDEXED_MAX; i++)
@@ -221,7 +225,7 @@ int journal_open(struct journal **journal, const struct journal_options *options
 	why->text[0] = '\0';
 	if (j == NULL)
 		return disk_fail(why, "cannot open", options->dir, ENOMEM);
-	j->fd = j->next_fd = j->event_fd = j->lock_fd = -1;
+	j->fd = j->direct_fd = j->next_fd = j->event_fd = j->lock_fd = -1;
 	j->options = *options;
 	(void)pthread_mutex_init(&j->lock, NULL);
 	(void)pthread_condattr_init(&attr);

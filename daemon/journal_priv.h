@@ -78,6 +78,8 @@ struct journal {
 
 	/* the writer's own, once it runs */
 	int fd;
+	int direct_fd;	  /* the same segment, O_DIRECT; -1: none */
+	uint8_t *pages;	  /* what it writes; begins with what the page at `at` has already */
 	uint64_t current; /* number of the segment that it writes to */
 	uint8_t key[DISK_SUM_KEY];
 	uint32_t at, size, marked_at;
@@ -113,6 +115,15 @@ int journal_sync(struct journal *j, int fd, const char *path, struct disk_error 
 int journal_mark(struct journal *j, struct disk_error *why);
 int journal_rotate(struct journal *j, struct disk_error *why);
 void *journal_writer(void *arg);
+
+/* journal_direct.c: 0, or -1 without memory. Begin: `at` of the segment `current` is where it goes
+ * on. */
+int journal_direct_new(struct journal *j);
+void journal_direct_begin(struct journal *j);
+void journal_direct_end(struct journal *j);
+/* A whole group at `at`: 1, 0 if it is to be written in another way, or a failure. */
+int journal_direct_put(struct journal *j, const uint8_t *octets, size_t n, const char *path,
+		       struct disk_error *why);
 
 /* journal_keep.c */
 int journal_prepare(struct journal *j, struct disk_error *why);

@@ -112,6 +112,7 @@ int journal_rotate(struct journal *j, struct disk_error *why)
 	j->size = head.size;
 	j->current = head.number;
 	memcpy(j->key, head.key, sizeof(j->key));
+	journal_direct_begin(j);
 	(void)pthread_mutex_lock(&j->lock);
 	j->has_next = false;
 	j->next_fd = -1;
@@ -224,9 +225,11 @@ static int write_buffer(struct journal *j, struct journal_buffer *b, struct disk
 			continue;
 		}
 		journal_path(j, j->current, path);
-		r = journal_put(j, j->fd, b->octets + from, n + fill_page(j, b, from + n, n), j->at,
-				path, why);
+		r = journal_direct_put(j, b->octets + from, n, path, why);
 		if (r == 0)
+			r = journal_put(j, j->fd, b->octets + from,
+					n + fill_page(j, b, from + n, n), j->at, path, why);
+		if (r >= 0)
 			r = journal_sync(j, j->fd, path, why);
 		if (r != 0)
 			return r;
@@ -276,6 +279,7 @@ void *journal_writer(void *arg)
 {
 	struct journal *j = arg;
 
+	journal_direct_begin(j);
 	(void)pthread_mutex_lock(&j->lock);
 	while (!atomic_load(&j->has_failed)) {
 		const struct journal_buffer *b = &j->buffers[j->filling];

@@ -2,20 +2,16 @@
 
 #include "daemon/peer.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <event2/listener.h>
 
 #include <openssl/err.h>
 
 #include "daemon/addr.h"
+#include "daemon/channel.h"
 #include "daemon/log.h"
 #include "daemon/tls.h"
 #include "libproto/agree_errors.h"
@@ -37,9 +33,8 @@ enum {
 
 struct conn {
 	struct peers *peers;
-	struct bufferevent *bev;
+	struct channel *channel;
 	uint8_t id;	   /* member; 0: accepted, not yet known */
-	bool secure;	   /* handshake done, key compared */
 	bool hello;	   /* the other's HELLO has come: the link is up */
 	struct conn *next; /* strangers */
 };
@@ -71,7 +66,7 @@ static void dial(struct peers *p, uint8_t id);
 
 static void conn_free(struct conn *c)
 {
-	bufferevent_free(c->bev);
+	channel_free(c->channel);
 	free(c);
 }
 
@@ -129,23 +124,23 @@ static void conn_end(struct conn *c, uint32_t wait_ms)
 
 static void frame_write(struct conn *c, uint8_t type, const struct iovec *parts, size_t n)
 {
-	struct evbuffer *out = bufferevent_get_output(c->bev);
 	struct peer_info *info = &c->peers->peer[c->id - 1].info;
+	struct iovec all[1 + PEER_PARTS_MAX];
 	uint8_t head[HEADER];
 	size_t len = 1;
 
-	for (size_t i = 0; i < n; i++)
+	all[0] = (struct iovec){head, sizeof(head)};
+	for (size_t i = 0; i < n && i < PEER_PARTS_MAX; i++) {
+		all[1 + i] = parts[i];
 		len += parts[i].iov_len;
-	if (len > AP_FRAME_MAX || evbuffer_get_length(out) + len > AP_PEER_BACKLOG_MAX) {
-		info->dropped++;
-		return;
 	}
 	for (int i = 0; i < 4; i++)
 		head[i] = (uint8_t)(len >> (24 - 8 * i));
 	head[4] = type;
-	evbuffer_add(out, head, sizeof(head));
-	for (size_t i = 0; i < n; i++)
-		evbuffer_add(out, parts[i].iov_base, parts[i].iov_len);
+	if (n > PEER_PARTS_MAX || len > AP_FRAME_MAX || !channel_put(c->channel, all, 1 + n)) {
+		info->dropped++;
+		return;
+	}
 	info->frames_out++;
 	info->octets_out += 4 + len;
 }
@@ -205,47 +200,39 @@ static bool frame_in(struct conn *c, uint8_t type, const uint8_t *body, size_t l
 	       c->peers->conf.on_frame(c->peers->conf.arg, c->id, type, body, len);
 }
 
-/* One frame off the input: 1 taken, 0 not whole yet, -1 it breaks the protocol. */
-static int frame_next(struct conn *c, struct evbuffer *in)
+/* The length of the frame that begins here, all in all, as far as it shows: at least what has to be
+ * there to know more. 0: it breaks the protocol. */
+static size_t frame_len(const uint8_t *octets, size_t len)
 {
-	uint8_t head[HEADER];
-	const uint8_t *octets;
-	uint32_t len;
-	bool good;
+	uint32_t inside;
 
-	if (evbuffer_copyout(in, head, sizeof(head)) < HEADER)
+	if (len < HEADER)
+		return HEADER;
+	inside = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 |
+		 octets[3];
+	if (inside == 0 || inside > AP_FRAME_MAX || inside - 1 > ap_message_max(octets[4]))
 		return 0;
-	len = (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
-	if (len == 0 || len > AP_FRAME_MAX || len - 1 > ap_message_max(head[4]))
-		return -1;
-	if (evbuffer_get_length(in) < 4 + (size_t)len) {
-		bufferevent_setwatermark(c->bev, EV_READ, 4 + (size_t)len, 0);
-		return 0;
-	}
-	octets = evbuffer_pullup(in, (ev_ssize_t)(4 + (size_t)len));
-	if (octets == NULL)
-		return -1;
-	good = frame_in(c, head[4], octets + HEADER, len - 1);
-	evbuffer_drain(in, 4 + (size_t)len);
-	return good ? 1 : -1;
+	return 4 + (size_t)inside;
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+static bool on_octets(void *arg, const uint8_t *octets, size_t len, size_t *used, size_t *need)
 {
 	struct conn *c = arg;
-	struct evbuffer *in = bufferevent_get_input(bev);
-	int taken = 1;
 
-	if (!c->secure)
-		return;
-	bufferevent_setwatermark(bev, EV_READ, 0, 0);
-	while (taken == 1)
-		taken = frame_next(c, in);
-	if (taken == 0)
-		return;
+	for (;;) {
+		const uint8_t *at = octets + *used;
+
+		*need = frame_len(at, len - *used);
+		if (*need > len - *used)
+			return true;
+		if (*need == 0 || !frame_in(c, at[4], at + HEADER, *need - HEADER))
+			break;
+		*used += *need;
+	}
 	c->peers->peer[c->id - 1].info.refused++;
 	log_say(LOG_L_INFO, "member=%u broke the link's protocol: closed for a while", c->id);
 	conn_end(c, RETRY_REFUSED_MS);
+	return false;
 }
 
 /* ---- connections ---- */
@@ -266,7 +253,7 @@ static bool identify(struct conn *c)
 	struct peers *p = c->peers;
 	uint8_t key[32], id;
 
-	if (tls_peer_key(bufferevent_openssl_get_ssl(c->bev), key) != 0)
+	if (tls_peer_key(channel_ssl(c->channel), key) != 0)
 		return false;
 	id = member_of(p, key);
 	if (id == 0 || id == p->conf.self)
@@ -283,68 +270,56 @@ static bool identify(struct conn *c)
 	return true;
 }
 
-static void on_secure(struct conn *c)
-{
-	int one = 1;
-
-	setsockopt(bufferevent_getfd(c->bev), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	bufferevent_set_timeouts(c->bev, &(struct timeval){.tv_sec = SILENCE_S}, NULL);
-	c->secure = true;
-	hello_send(c);
-}
-
-static void say_failure(const struct conn *c)
-{
-	unsigned long err = bufferevent_get_openssl_error(c->bev);
-	char text[160] = "";
-
-	if (err == 0 || !log_is_on(LOG_L_CLIENT))
-		return;
-	ERR_error_string_n(err, text, sizeof(text));
-	log_say(LOG_L_CLIENT, "link failed member=%u tls=%s", c->id, text);
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static bool on_secure(void *arg)
 {
 	struct conn *c = arg;
 
-	(void)bev;
-	if ((what & BEV_EVENT_CONNECTED) == 0) {
-		say_failure(c);
-		conn_end(c, 0);
-		return;
-	}
 	if (identify(c)) {
-		on_secure(c);
-		return;
+		hello_send(c);
+		return true;
 	}
 	log_say(LOG_L_INFO, "link refused: the other side is not the member that it should be");
 	conn_end(c, RETRY_REFUSED_MS);
+	return false;
 }
 
+static void on_end(void *arg, unsigned long tls)
+{
+	struct conn *c = arg;
+	char text[160] = "";
+
+	if (tls != 0 && log_is_on(LOG_L_CLIENT)) {
+		ERR_error_string_n(tls, text, sizeof(text));
+		log_say(LOG_L_CLIENT, "link failed member=%u tls=%s", c->id, text);
+	}
+	conn_end(c, 0);
+}
+
+/* fd >= 0: accepted, and taken over; else member id is dialled. */
 static struct conn *conn_new(struct peers *p, evutil_socket_t fd, uint8_t id)
 {
-	enum bufferevent_ssl_state state =
-		fd >= 0 ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING;
 	struct conn *c = calloc(1, sizeof(*c));
-	SSL *ssl = SSL_new(p->tls);
+	struct channel_conf conf = {.tls = p->tls,
+				    .handshake_s = HANDSHAKE_S,
+				    .silence_s = SILENCE_S,
+				    .backlog_max = AP_PEER_BACKLOG_MAX,
+				    .piece_max = 4 + (size_t)AP_FRAME_MAX,
+				    .on_secure = on_secure,
+				    .on_octets = on_octets,
+				    .on_end = on_end,
+				    .arg = c};
 
-	if (c != NULL && ssl != NULL)
-		c->bev = bufferevent_openssl_socket_new(
-			p->base, fd, ssl, state, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-	if (c == NULL || c->bev == NULL) {
-		SSL_free(ssl);
-		free(c);
+	if (c == NULL)
 		return NULL;
-	}
 	c->peers = p;
 	c->id = id;
-	bufferevent_openssl_set_allow_dirty_shutdown(c->bev, 1);
-	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
-	bufferevent_set_timeouts(c->bev, &(struct timeval){.tv_sec = HANDSHAKE_S},
-				 &(struct timeval){.tv_sec = HANDSHAKE_S});
-	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-	return c;
+	c->channel = fd >= 0 ? channel_accept(p->base, &conf, fd)
+			     : channel_dial(p->base, &conf, (struct sockaddr *)&p->links[id - 1],
+					    p->links_len[id - 1]);
+	if (c->channel != NULL)
+		return c;
+	free(c);
+	return NULL;
 }
 
 /* Who is a member is through in no time; who lets us wait gives way. */
@@ -380,18 +355,9 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 
 static void dial(struct peers *p, uint8_t id)
 {
-	struct peer *peer = &p->peer[id - 1];
-	struct conn *c = conn_new(p, -1, id);
-
-	if (c == NULL) {
-		retry_later(p, id, RETRY_LAST_MS);
-		return;
-	}
-	peer->conn = c;
-	if (bufferevent_socket_connect(c->bev, (struct sockaddr *)&p->links[id - 1],
-				       (int)p->links_len[id - 1]) != 0 &&
-	    peer->conn == c)
-		conn_end(c, 0);
+	p->peer[id - 1].conn = conn_new(p, -1, id);
+	if (p->peer[id - 1].conn == NULL)
+		retry_later(p, id, 0);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
@@ -416,6 +382,14 @@ void peers_send(struct peers *p, uint16_t to, uint8_t type, const struct iovec *
 	}
 }
 
+void peers_flush(struct peers *p)
+{
+	for (uint8_t id = 1; id <= p->conf.n; id++) {
+		if (p->peer[id - 1].conn != NULL)
+			channel_flush(p->peer[id - 1].conn->channel);
+	}
+}
+
 uint16_t peers_up(const struct peers *p)
 {
 	uint16_t up = 0;
@@ -433,7 +407,7 @@ void peers_info(const struct peers *p, uint8_t id, struct peer_info *info)
 
 	*info = peer->info;
 	if (peer->conn != NULL)
-		info->backlog = evbuffer_get_length(bufferevent_get_output(peer->conn->bev));
+		info->backlog = channel_backlog(peer->conn->channel);
 }
 
 static int start(struct peers *p)

@@ -18,6 +18,8 @@
 
 struct peers;
 
+enum { PEER_PARTS_MAX = 4 }; /* that a frame is given in */
+
 struct peers_conf {
 	uint8_t n, self;
 	uint8_t genesis[32];
@@ -37,9 +39,13 @@ struct peers_conf {
 int peers_new(struct peers **, struct event_base *, const struct peers_conf *); /* 0 or AGREE_E* */
 void peers_free(struct peers *);
 
-/* Sends one frame, type and parts, to each member in `to` (bit id-1; self is skipped). What does not fit the
- * peer's bounded backlog (AP_PEER_BACKLOG_MAX octets) is dropped and counted: the protocol sends again. */
+/* Sends one frame, type and parts, to each member in `to` (bit id-1; self is skipped), at the end of the loop's
+ * turn. What does not fit the peer's bounded backlog (AP_PEER_BACKLOG_MAX octets) is dropped and counted: the
+ * protocol sends again. */
 void peers_send(struct peers *, uint16_t to, uint8_t type, const struct iovec *parts, size_t n_parts);
+
+/* What was sent so far in this turn leaves now: it is waited for, and a long piece of work comes next. */
+void peers_flush(struct peers *);
 
 uint16_t peers_up(const struct peers *); /* bit id-1 */
 struct peer_info {

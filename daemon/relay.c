@@ -395,15 +395,16 @@ void relay_executed(struct relay *r, uint64_t counter, size_t bundle,
 	b->counter = 0;
 }
 
-void relay_signed(struct relay *r, uint64_t seq, uint64_t now_ms)
+size_t relay_signed(struct relay *r, uint64_t seq, uint64_t now_ms)
 {
 	const struct index_block *block = index_block(r->conf.index, seq);
 	size_t at = seq % SIGNINGS;
 	struct request *q;
+	size_t n = 0;
 
 	(void)now_ms;
 	if (block == NULL || !block->has_sig || r->signings[at].seq != seq)
-		return;
+		return 0;
 	while ((q = line_pop(&r->signings[at].line)) != NULL) {
 		ap_agree agree;
 		bool good = ap_agree_make(&agree, &q->outcome, &block->statement, block->nodes,
@@ -411,7 +412,9 @@ void relay_signed(struct relay *r, uint64_t seq, uint64_t now_ms)
 
 		r->unsigned_now--;
 		done(r, q, good ? &agree : NULL, good ? 0 : AGREE_EINTERNAL);
+		n++;
 	}
+	return n;
 }
 
 /* ---- time ---- */

@@ -77,7 +77,8 @@ bool relay_waiting(const struct relay *); /* anything to fill */
 
 /* Bundle `counter` of this run was executed as bundle `bundle` of the batch (or, executed = false, is void). */
 void relay_executed(struct relay *, uint64_t counter, size_t bundle, const struct machine_result *, uint64_t now_ms);
-void relay_signed(struct relay *, uint64_t seq, uint64_t now_ms); /* index_block(seq) has its signature */
+/* index_block(seq) has its signature. Returns how many requests were answered. */
+size_t relay_signed(struct relay *, uint64_t seq, uint64_t now_ms);
 uint64_t relay_tick(struct relay *, uint64_t now_ms);             /* give up, order again; returns when to call next */
 
 /* The disks of f+1 members are nearly full: until it is said otherwise, nothing is taken. */

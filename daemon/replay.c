@@ -16,6 +16,7 @@
 #include "daemon/files.h"
 #include "daemon/index_priv.h"
 #include "daemon/log.h"
+#include "daemon/pbft/quorum.h"
 #include "daemon/run_priv.h"
 #include "libproto/crypto.h"
 #include "libproto/digest.h"
@@ -322,7 +323,8 @@ static bool lacks_state(struct replay *p)
 	struct run *r = p->r;
 	uint8_t marked[8 + 32];
 
-	if (p->base.stable == 0 || p->base.stable <= p->merged)
+	if (p->base.stable == 0 || p->base.stable <= p->merged ||
+	    !pbft_quorum_strong(r->net.n, p->stable.who))
 		return false;
 	p->lacks = p->base.lacks = true;
 	p->base.executed = p->base.stable;

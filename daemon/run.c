@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <sodium.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -39,6 +40,11 @@ uint64_t run_now(void)
 uint64_t run_wall(void)
 {
 	return clock_ms(CLOCK_REALTIME);
+}
+
+void run_give_way(void)
+{
+	(void)sched_yield();
 }
 
 void run_wake(struct run *r)
@@ -193,6 +199,12 @@ static bool is_idle(const struct run *r)
 	return relay.outstanding == 0 && pbft_is_idle(r->pbft) && sign_missing(r->sign) == 0;
 }
 
+bool run_spare(struct run *r)
+{
+	run_give_way();
+	return sign_idle(r->sign, r->machine) || keygen_idle(r->keygen);
+}
+
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct run *r = arg;
@@ -213,9 +225,13 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	if (relay_waiting(clients_relay(r->clients)))
 		fill(r);
 	clients_flush(r->clients);
+	if (is_idle(r)) {
+		if (now < r->spare_ms)
+			wake = least(wake, r->spare_ms);
+		else if (run_spare(r))
+			event_active(r->turn, EV_TIMEOUT, 0);
+	}
 	set_timer(r, wake);
-	if (is_idle(r) && (sign_idle(r->sign, r->machine) || keygen_idle(r->keygen)))
-		event_active(r->turn, EV_TIMEOUT, 0);
 }
 
 static void wake(void *arg)
@@ -516,6 +532,8 @@ static void send_share(void *arg, uint16_t to, const ap_share_body *share)
 	ap_share_put(&w, &m);
 	peers_send(r->peers, to, AP_MESSAGE_share, (struct iovec[]){{octets, ap_writer_len(&w)}},
 		   1);
+	if (!r->is_urgent)
+		peers_flush(r->peers); /* a client waits elsewhere, and adding up takes its time */
 }
 
 static void send_want(void *arg, uint16_t to, uint64_t seq)

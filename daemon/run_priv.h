@@ -33,6 +33,7 @@ enum {
 	RUN_TIMEOUT_MAX_MS = 64000, /* doubled at most to this */
 	RUN_FILL_MS = 20,	    /* while a member comes back: idle for so long, a null batch */
 	RUN_REJOIN_MS = 2000,	    /* a recovering replica asks again */
+	RUN_SPARE_MS = 2, /* behind an answer, what can wait waits: the client works on the same host, or asks again */
 	RUN_TOKENS_MAX = 4096,
 	RUN_RUNNING_RING = 1024, /* running hashes kept in memory; older ones are in the journal */
 	RUN_FRAME_MAX = AP_BATCH_OCTETS_MAX + 1024,
@@ -101,7 +102,8 @@ struct run {
 	struct token tokens[RUN_TOKENS_MAX];
 	size_t token_first, token_count;
 	struct overflow *overflow, **overflow_end;
-	uint64_t core_wake_ms;
+	uint64_t core_wake_ms, spare_ms;
+	bool is_urgent; /* a client of this replica waits for the signature of the batch executed last */
 	/* stable, and to be merged once the journal has all up to this token: what is merged is not
 	 * executed again, so nothing else would bring back the markers that peers are answered from
 	 */
@@ -141,6 +143,11 @@ struct run {
 uint64_t run_now(void);	 /* monotonic, ms */
 uint64_t run_wall(void); /* since 1970, ms */
 void run_fail(struct run *, const char *sentence);
+/* Does a little of what later agreements need, and this moment has time for: true if there was something. */
+bool run_spare(struct run *);
+/* Before work that nobody waits for: whoever else is ready to run on this processor goes first. Schedulers leave a
+ * thread that was woken behind one that computes, even while another processor has become free. */
+void run_give_way(void);
 void run_wake(struct run *); /* the end of a turn comes, whatever it is that has happened */
 /* Store and machine are those of a new network from here on; the old store is put aside. */
 int run_renew_store(struct run *, struct disk_error *why);

@@ -3,6 +3,7 @@
 #include "daemon/sign.h"
 #include "daemon/bug.h"
 
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,8 @@ static void aggregate(struct sign *s, struct slot *slot, struct try *try, struct
 	uint8_t sig[64];
 	int rc;
 
+	if (slot->lazy_ms != 0)
+		(void)sched_yield(); /* on this host too */
 	if (!set->has_session) {
 		rc = frost_session_make(&set->session, frost_public(s->conf.frost), slot->kind,
 					&slot->statement, &set->list);
@@ -117,11 +120,25 @@ static void try_sets(struct sign *s, struct slot *slot, struct try *try)
 	}
 }
 
+/* All that can come has come: everybody has executed the batch, and nobody waits for this replica
+ * to give way. */
+static bool is_whole(const struct try *try)
+{
+	for (int i = 0; i < try->n_sets; i++)
+		if (!set_is_complete(&try->sets[i]))
+			return false;
+	return true;
+}
+
 static void try_all(struct sign *s, struct slot *slot)
 {
-	for (size_t i = 0; i < TRIES && s->now_ms >= slot->lazy_ms; i++)
-		if (slot->tries[i].made && slot->state == SIGNING)
-			try_sets(s, slot, &slot->tries[i]);
+	for (size_t i = 0; i < TRIES; i++) {
+		struct try *try = &slot->tries[i];
+
+		if (try->made && slot->state == SIGNING &&
+		    (s->now_ms >= slot->lazy_ms || is_whole(try)))
+			try_sets(s, slot, try);
+	}
 }
 
 /* ---- shares ---- */

@@ -37,8 +37,9 @@ void sign_free(struct sign *);
 /* After a start, at the machine's sequence: what is pending there without a signature is asked for. This run has no
  * nonces for the attempts that were made. */
 void sign_resume(struct sign *, uint64_t now_ms);
-/* Batch executed: result->sign, sets, retries. Signs where this replica is in a set. urgent: a client of this replica waits for the
- * signature; else adding up the shares gives way for some milliseconds to those for whom one does. */
+/* Batch executed: result->sign, sets, retries. Signs where this replica is in a set. urgent: a client of this replica
+ * waits for the signature; else adding up the shares gives way to those for whom one does, for some milliseconds or
+ * until everybody's share has come. */
 void sign_executed(struct sign *, const struct machine_result *, bool urgent, uint64_t now_ms);
 /* A share of its sender's; early ones are kept, bounded. Its identity signature is looked at only when it has to be
  * shown to others. One bad share of a member is looked at; for a while, no other. */

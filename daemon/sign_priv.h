@@ -8,7 +8,7 @@
 enum {
 	SLOTS = 512,  /* batches whose signing may be under way or remembered for peers that ask */
 	TRIES = 2,    /* attempts at one batch whose shares are taken: the last two */
-	LAZY_MS = 4,  /* nobody waits here: others go first */
+	LAZY_MS = 4,  /* nobody waits here: others go first, while shares are missing */
 	GRACE_MS = 4, /* how long the own set may lag behind the other one, when that is complete */
 	WANT_FIRST_MS = 100,  /* then peers are asked for what is missing, */
 	WANT_LAST_MS = 4000,  /* less and less often, until here */

@@ -248,7 +248,7 @@ static void execute_next(struct signers *s, struct signer *m)
 	machine_apply(m->machine, &batch, &m->result);
 	index_end(m->index, &m->result);
 	if (m->sign != NULL)
-		sign_executed(m->sign, &m->result, true, s->now_ms);
+		sign_executed(m->sign, &m->result, !s->no_clients, s->now_ms);
 }
 
 void signers_execute(struct signers *s, uint8_t id, uint64_t seq)

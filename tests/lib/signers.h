@@ -57,8 +57,9 @@ struct signers {
 	uint64_t head; /* batches in it */
 	struct mail queue[1 << 14];
 	size_t n_queue;
-	bool silent[AP_REPLICAS_MAX];			 /* sends nothing */
-	uint8_t bad_point_of; /* whose next NONCES have no good points; 0: nobody's */
+	bool silent[AP_REPLICAS_MAX]; /* sends nothing */
+	bool no_clients;	      /* whoever executes a batch has no client that waits for it */
+	uint8_t bad_point_of;	      /* whose next NONCES have no good points; 0: nobody's */
 	void (*change)(struct signers *, struct mail *); /* on its way; may be NULL */
 };
 
@@ -68,8 +69,8 @@ void signers_free(struct signers *s);
 
 /* A batch with so many reads (leaves), not yet executed by anybody: its sequence. */
 uint64_t signers_order(struct signers *s, unsigned leaves);
-/* A batch of what the members have handed in (bit id - 1 of who), each in its bundle; not yet executed. What
- * others have handed in stays. 0: nothing. */
+/* A batch of what the members have handed in (bit id - 1 of who), each in its bundle; not yet
+ * executed. What others have handed in stays. 0: nothing. */
 uint64_t signers_order_own(struct signers *s, uint16_t who);
 /* A batch of NONCES of all members. */
 uint64_t signers_nonces(struct signers *s);

@@ -3,6 +3,7 @@
 #include "daemon/journal_format.h"
 #include "tests/lib/journal_kit.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <sodium.h>
@@ -376,6 +377,102 @@ static void short_writes_are_continued(void **state)
 	assert_seen(kit, 0, 1, 1, "in many pieces");
 }
 
+/* ---- past the page cache ---- */
+
+static struct {
+	unsigned whole, other; /* writes of whole pages, and others, behind the header */
+} writes;
+
+static void note_write(const void *octets, size_t n, off_t at)
+{
+	(void)octets;
+	if (at < 4096)
+		return;
+	if (n % 4096 == 0 && at % 4096 == 0)
+		writes.whole++;
+	else
+		writes.other++;
+}
+
+/* Does the file system here take O_DIRECT? */
+static bool has_direct(const struct kit *kit)
+{
+	char path[TEMPDIR_MAX + 64];
+	int fd;
+
+	kit_path(kit, 1, path);
+	fd = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Small ones, which share pages, and large ones, through several segments, with a start in the
+ * middle of a page. */
+static void groups_are_written_as_whole_pages(void **state)
+{
+	struct kit *kit = *state;
+	static const size_t lens[] = {10, 3000, 5000, 1, 4096, 40, 7000, 64};
+	static uint8_t octets[7000], back[7000];
+	uint64_t token = 0;
+
+	kit_open(kit);
+	if (!has_direct(kit))
+		skip();
+	memset(&writes, 0, sizeof(writes));
+	kit_disk.on_write = note_write;
+	for (uint64_t seq = 1; seq <= 24; seq++) {
+		size_t len = lens[seq % 8];
+
+		memset(octets, (int)seq, len);
+		while (journal_append(kit->j, 1, seq, &(struct iovec){octets, len}, 1, &token) ==
+		       DISK_EAGAIN)
+			kit_wait_event(kit);
+		assert_true(kit_wait(kit, token));
+		if (seq % 7 == 0) {
+			kit_close(kit);
+			kit_disk.on_write = NULL; /* a start writes zeros behind the last record */
+			kit_open(kit);
+			kit_disk.on_write = note_write;
+			assert_int_equal(kit->n_seen, seq);
+		}
+	}
+	assert_true(writes.whole >= 24);
+	assert_int_equal(writes.other, 0);
+	for (uint64_t seq = 1; seq <= 24; seq++) {
+		size_t len = lens[seq % 8];
+
+		memset(octets, (int)seq, len);
+		assert_int_equal(journal_read(kit->j, seq, 1, back, sizeof(back)), (int)len);
+		assert_memory_equal(back, octets, len);
+	}
+	kit_disk.on_write = NULL;
+}
+
+/* A disk with larger sectors says so at the first write: what went on before is not lost. */
+static void a_disk_that_refuses_pages_is_written_through_the_cache(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_open(kit);
+	if (!has_direct(kit))
+		skip();
+	kit_put(kit, 1, 1, "in a page");
+	memset(&writes, 0, sizeof(writes));
+	kit_disk.on_write = note_write;
+	kit_disk.write_error = EINVAL;
+	kit_put(kit, 1, 2, "refused, and written in another way");
+	kit_put(kit, 1, 3, "so is this");
+	assert_int_equal(writes.whole, 0);
+	assert_int_equal(writes.other, 2);
+	kit_disk.on_write = NULL;
+	kit_close(kit);
+	kit_open(kit);
+	assert_int_equal(kit->n_seen, 3);
+	assert_seen(kit, 0, 1, 1, "in a page");
+	assert_seen(kit, 2, 1, 3, "so is this");
+}
+
 static void disk_without_room_is_told_before_a_vote_is_lost(void **state)
 {
 	struct kit *kit = *state;
@@ -625,6 +722,8 @@ int main(void)
 		TEST(failed_write_is_final),
 		TEST(what_was_queued_behind_a_failure_never_becomes_durable),
 		TEST(short_writes_are_continued),
+		TEST(groups_are_written_as_whole_pages),
+		TEST(a_disk_that_refuses_pages_is_written_through_the_cache),
 		TEST(disk_without_room_is_told_before_a_vote_is_lost),
 		TEST(no_room_for_the_first_segment_is_told_at_start),
 		TEST(body_is_read_back_by_sequence),

@@ -258,7 +258,7 @@ static void an_outcome_waits_for_its_signature(void **state)
 	edge_batch(e);
 	assert_int_equal(e->n_replies, 0);
 	assert_int_equal(info(e).unsigned_, 1);
-	relay_signed(e->relay, e->result.seq, e->clock_ms); /* it is not */
+	assert_int_equal(relay_signed(e->relay, e->result.seq, e->clock_ms), 0); /* it is not */
 	assert_int_equal(e->n_replies, 0);
 	edge_sign(e, e->result.seq);
 	assert_int_equal(e->n_replies, 1);

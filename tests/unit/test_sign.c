@@ -821,6 +821,24 @@ static void who_does_not_wait_adds_up_later(void **state)
 	assert_true(signers_is_signed(s, 1, seq));
 }
 
+/* The last share says that nobody is left to give way to. */
+static void who_does_not_wait_adds_up_when_all_shares_have_come(void **state)
+{
+	struct signers *s = *state;
+	uint64_t seq;
+
+	s->no_clients = true;
+	seq = signers_order(s, 1);
+	for (uint8_t id = 1; id <= 3; id++)
+		signers_execute(s, id, seq);
+	signers_deliver(s, everyone);
+	for (uint8_t id = 1; id <= 4; id++)
+		assert_false(signers_is_signed(s, id, seq));
+	signers_execute(s, 4, seq);
+	signers_deliver(s, everyone);
+	assert_signed_by_all(s, seq);
+}
+
 #define FOUR(test)  cmocka_unit_test_setup_teardown(test, four, down)
 #define SEVEN(test) cmocka_unit_test_setup_teardown(test, seven, down)
 
@@ -845,6 +863,7 @@ int main(void)
 		FOUR(it_asks_less_and_less_and_then_gives_up),
 		FOUR(wants_for_what_is_not_there_get_nothing),
 		FOUR(a_bad_share_costs_the_grace_and_no_more),
+		FOUR(who_does_not_wait_adds_up_when_all_shares_have_come),
 		FOUR(a_share_that_is_no_scalar_too),
 		FOUR(a_good_share_may_follow_a_bad_one),
 		FOUR(a_share_of_another_statement_is_not_combined),
