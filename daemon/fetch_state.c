@@ -295,7 +295,8 @@ static void look_for_room(struct run *r)
 	}
 	if (had && f->t.no_room)
 		log_say(LOG_L_ERROR,
-			"state transfer waits: the disk of %s has no room for what comes; make room",
+			"state transfer waits: the disk of %s has no room for what comes; make "
+			"room",
 			r->conf->data);
 	else if (!had && !f->t.no_room)
 		log_say(LOG_L_INFO, "state transfer goes on: the disk has room");

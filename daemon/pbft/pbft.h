@@ -299,10 +299,10 @@ enum pbft_effect_kind {
 /* Why a replica votes in nothing: draft {#rejoin}. */
 enum pbft_forgot {
 	PBFT_FORGOT_NOTHING,
-	PBFT_FORGOT_EMPTY,  /* its history is empty, those of others are not */
-	PBFT_FORGOT_MARKED, /* the shell said so at the start */
-	PBFT_FORGOT_SHOWN,  /* it was shown a vote of its own that it does not know */
-	PBFT_FORGOT_CLONE,  /* a REJOIN for which it did not ask */
+	PBFT_FORGOT_EMPTY,   /* its history is empty, those of others are not */
+	PBFT_FORGOT_MARKED,  /* the shell said so at the start */
+	PBFT_FORGOT_SHOWN,   /* it was shown a vote of its own that it does not know */
+	PBFT_FORGOT_CLONE,   /* a REJOIN for which it did not ask */
 	PBFT_FORGOT_DAMAGED, /* the shell found its log damaged: PBFT_EV_LOST */
 };
 
@@ -484,7 +484,7 @@ struct pbft_info {
 	bool lacks, silent;
 	uint64_t low; /* a state that is transferred must not be below it */
 	uint64_t others_executed, others_stable; /* f+1 others say so much, or more */
-	uint64_t proven; /* stable, as the NEW-VIEW of the active view proves; 0: nothing */
+	uint64_t proven;   /* stable, as the NEW-VIEW of the active view proves; 0: nothing */
 	bool empty;	   /* does not know yet whether it has forgotten anything */
 	bool recovering;   /* votes in nothing */
 	bool caught_up;	   /* as far as f+1 others say that they are, with a quorum in reach */

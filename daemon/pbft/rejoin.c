@@ -163,7 +163,8 @@ void pbft_rejoin_executed(struct pbft *p, const struct pbft_event *ev)
 {
 	const uint64_t *now = ev->u.executed.incarnation;
 
-	if (now != NULL && !is_older(p, now) && memcmp(now, p->incarnations, p->conf.n * sizeof(uint64_t)) != 0)
+	if (now != NULL && !is_older(p, now) &&
+	    memcmp(now, p->incarnations, p->conf.n * sizeof(uint64_t)) != 0)
 		incarnations(p, now, ev->u.executed.rejoined);
 }
 
