@@ -63,6 +63,6 @@ bool ctl_number(const struct ctl_args *args, size_t option, uint64_t min, uint64
 
 extern const struct ctl_command ctl_init, ctl_network, ctl_zone, ctl_fingerprint, ctl_checkconf,
 	ctl_status, ctl_stats, ctl_peers, ctl_stop, ctl_log_reopen, ctl_verbosity,
-	ctl_believe_clock, ctl_restored;
+	ctl_believe_clock, ctl_restored, ctl_scrub;
 
 #endif

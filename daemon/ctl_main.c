@@ -11,7 +11,7 @@
 static const struct ctl_command *const commands[] = {
 	&ctl_init,	&ctl_network,	    &ctl_zone,	   &ctl_fingerprint, &ctl_checkconf,
 	&ctl_status,	&ctl_stats,	    &ctl_peers,	   &ctl_stop,	     &ctl_log_reopen,
-	&ctl_verbosity, &ctl_believe_clock, &ctl_restored,
+	&ctl_verbosity, &ctl_believe_clock, &ctl_restored, &ctl_scrub,
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -244,6 +244,14 @@ const struct ctl_command ctl_believe_clock = {
 	.run = plain_run,
 };
 
+const struct ctl_command ctl_scrub = {
+	.name = "scrub",
+	.words = "",
+	.help = "Have all that is stored read and checked now; status shows how far it is",
+	.options = options,
+	.run = plain_run,
+};
+
 const struct ctl_command ctl_verbosity = {
 	.name = "verbosity",
 	.words = "0..4",

@@ -39,14 +39,28 @@ static size_t bundles_of(struct run *r, ap_bytes octets, uint64_t *time_ms)
 	return n;
 }
 
-void execute_keygen(struct run *r)
+/* What is due shows in the state alone; who is in quarantine has no part; and what is executed once
+ * more was answered to when it was for the first time. */
+static bool has_keygen(const struct run *r)
 {
-	struct disk_error why = {""};
 	struct pbft_info core;
 
 	pbft_info(r->pbft, &core);
-	if (core.lacks || core.diverged || r->quarantine != QUARANTINE_NONE)
-		return; /* what is due shows in the state alone; who is in quarantine has no part */
+	return !core.lacks && !core.diverged && r->quarantine == QUARANTINE_NONE &&
+	       machine_seq(r->machine) >= r->again_to;
+}
+
+uint64_t execute_keygen_wake(const struct run *r)
+{
+	return has_keygen(r) ? keygen_wake(r->keygen) : UINT64_MAX;
+}
+
+void execute_keygen(struct run *r)
+{
+	struct disk_error why = {""};
+
+	if (!has_keygen(r))
+		return;
 	keygen_hold(r->keygen, !recover_may_submit(r));
 	if (keygen_step(r->keygen, r->machine, run_now(), &why) != 0)
 		run_fail(r, why.text);
@@ -121,6 +135,8 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 			 index_error(r->index)); /* no answer, no share: the state may be wrong */
 		return;
 	}
+	if (index_damage(r->index) != NULL)
+		return; /* likewise; damage.c does the rest */
 	remember_running(r, seq);
 	r->batches++;
 	r->requests += r->result.n_entries;

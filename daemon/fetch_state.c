@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/index_priv.h"
 #include "daemon/log.h"
+#include "daemon/marks.h"
 #include "daemon/run_priv.h"
 #include "daemon/state_format.h"
 #include "libproto/crypto.h"
@@ -67,10 +69,21 @@ void fetch_state_behind(struct run *r)
 	r->fetch_state->look_ms = 0;
 }
 
+bool fetch_state_is_busy(const struct run *r)
+{
+	return r->fetch_state->t.phase != TRANSFER_IDLE || index_absorbing(r->index) > 0;
+}
+
 void fetch_state_renewed(struct run *r)
 {
-	transfer_end(&r->fetch_state->t);
-	r->fetch_state->look_ms = 0;
+	struct fetch_state *f = r->fetch_state;
+
+	transfer_end(&f->t);
+	free(f->fixed);
+	f->fixed = NULL;
+	f->due = f->kept = false;
+	r->installing = 0;
+	f->look_ms = 0;
 }
 
 void fetch_state_link(struct run *r, uint8_t id, bool up)
@@ -126,9 +139,11 @@ static uint64_t above_of(const struct run *r, const struct pbft_info *core)
 	uint64_t have = core->executed;
 
 	if (core->lacks)
-		have = core->stable - 1;
+		have = core->stable > 0 ? core->stable - 1 : 0;
 	if (core->diverged)
 		have = r->diverged_seq > 0 ? r->diverged_seq - 1 : 0;
+	if (have + 1 < core->low)
+		have = core->low - 1; /* what is executed again has to lie in the window */
 	return above > have ? above : have;
 }
 
@@ -256,6 +271,37 @@ static void install_due(struct run *r)
 	install(r);
 }
 
+/* draft {#transfer}: "While its disk is nearly full it takes nothing over, and waits for room" */
+static bool has_room(const struct run *r)
+{
+	struct marks_view view = {.segment = (uint64_t)r->conf->journal_segment << 20,
+				  .disk_free = disk_room(r->conf->data)};
+	uint64_t runs = index_absorbing(r->index) + 1;
+
+	return r->may_merge && marks_may_take(&view, runs * AP_CHUNKS_MAX);
+}
+
+static void look_for_room(struct run *r)
+{
+	struct fetch_state *f = r->fetch_state;
+	const struct index_conf conf = {.dir = r->conf->data};
+	bool had = !f->t.no_room;
+
+	f->t.no_room = !has_room(r);
+	if (f->t.no_room && r->quarantine == QUARANTINE_NONE && merge_drop_aside(&conf)) {
+		log_say(LOG_L_ERROR, "%s/store.aside is deleted: what is fetched needs its room",
+			r->conf->data);
+		f->t.no_room = !has_room(r);
+	}
+	if (had && f->t.no_room)
+		log_say(LOG_L_ERROR,
+			"state transfer waits: the disk of %s has no room for what comes; make "
+			"room",
+			r->conf->data);
+	else if (!had && !f->t.no_room)
+		log_say(LOG_L_INFO, "state transfer goes on: the disk has room");
+}
+
 uint64_t fetch_state_turn(struct run *r)
 {
 	struct fetch_state *f = r->fetch_state;
@@ -266,6 +312,7 @@ uint64_t fetch_state_turn(struct run *r)
 	if (f->t.phase == TRANSFER_IDLE)
 		return UINT64_MAX;
 	do {
+		look_for_room(r);
 		f->t.full = index_absorbing(r->index) >= WRITES_MAX;
 		transfer_next(&f->t, now, &o);
 		if (o.kind == TRANSFER_LOOK)

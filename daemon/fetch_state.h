@@ -32,6 +32,7 @@ void fetch_state_stored(struct run *);
 
 /* The store is another one: what came so far is not in it. What is needed begins again. */
 void fetch_state_renewed(struct run *);
+bool fetch_state_is_busy(const struct run *); /* one is under way */
 /* Others no longer have what this replica lacks. */
 void fetch_state_behind(struct run *);
 

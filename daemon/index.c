@@ -58,6 +58,7 @@ struct index {
 	struct absorb *absorbs, **absorbs_end;
 	size_t n_absorbs;
 	uint64_t installed;
+	bool errand_ended;
 	uint64_t executing; /* batch under way, or the last one */
 	uint8_t *merged_snapshot;
 	size_t merged_len;
@@ -75,6 +76,21 @@ static void fail(struct index *x, const char *sentence)
 const char *index_error(const struct index *x)
 {
 	return x->error[0] != '\0' ? x->error : merge_error(x->merge);
+}
+
+const char *index_damage(const struct index *x)
+{
+	return merge_damage(x->merge);
+}
+
+void index_damaged(struct index *x, const char *what)
+{
+	merge_damaged(x->merge, what);
+}
+
+static bool is_over(const struct index *x)
+{
+	return index_error(x) != NULL || index_damage(x) != NULL;
 }
 
 /* ---- table of entries ---- */
@@ -279,7 +295,7 @@ static bool store_find(void *ctx, const uint8_t id[AP_ID_LEN], struct machine_fi
 		return true;
 	}
 	if (merge_find(x->merge, id, &merged) != 1)
-		return false; /* damage is latched: the process stops before this batch counts */
+		return false; /* damage is latched: this batch does not count */
 	if (merged.outcome.sequence >= x->executing)
 		return false; /* of a transfer that is not through: not known at this point of the
 				 log */
@@ -572,7 +588,7 @@ static void merge_next(struct index *x)
 	struct merge_job *job;
 
 	/* a state that is installed, and not taken up yet: memory goes with it */
-	if (s == NULL || merge_busy(x->merge) || x->installed > 0 || index_error(x) != NULL)
+	if (s == NULL || merge_busy(x->merge) || x->installed > 0 || is_over(x))
 		return;
 	job = job_new(x, s);
 	if (job != NULL && !merge_start(x->merge, job))
@@ -665,7 +681,7 @@ static void absorb_next(struct index *x)
 	struct merge_job *job;
 	size_t n = 1;
 
-	if (a == NULL || merge_busy(x->merge) || x->installed > 0 || index_error(x) != NULL)
+	if (a == NULL || merge_busy(x->merge) || x->installed > 0 || is_over(x))
 		return;
 	job = a->job != NULL ? a->job : calloc(1, sizeof(*job));
 	if (job == NULL)
@@ -776,6 +792,7 @@ int index_renew(struct index *x, struct disk_error *why)
 	x->n_absorbs = 0;
 	forget_all(x);
 	x->merged_seq = x->stable_seq = x->executing = x->installed = 0;
+	x->errand_ended = false; /* of one that was under way nobody will hear */
 	status = merge_put_aside(&x->conf, why);
 	if (status != 0 && status != DISK_ENOTFOUND)
 		return status;
@@ -794,6 +811,36 @@ void index_proof(struct index *x, uint64_t seq, const uint8_t *octets, size_t le
 	x->proof_seq = seq;
 }
 
+uint64_t index_octets(const struct index *x)
+{
+	return merge_octets(x->merge);
+}
+
+bool index_errand(struct index *x, merge_errand *errand, void *arg)
+{
+	struct merge_job *job;
+
+	if (merge_busy(x->merge) || is_over(x))
+		return false;
+	job = calloc(1, sizeof(*job));
+	if (job == NULL)
+		return false;
+	job->errand = errand;
+	job->arg = arg;
+	if (merge_start(x->merge, job))
+		return true;
+	merge_job_free(job);
+	return false;
+}
+
+bool index_errand_ended(struct index *x)
+{
+	bool ended = x->errand_ended;
+
+	x->errand_ended = false;
+	return ended;
+}
+
 struct merge *index_merge(struct index *x)
 {
 	return x->merge;
@@ -804,7 +851,10 @@ uint64_t index_poll(struct index *x)
 	struct merge_job *job;
 
 	while ((job = merge_ended(x->merge)) != NULL) {
-		if (job->absorb != NULL)
+		if (job->errand != NULL) {
+			x->errand_ended = true;
+			merge_job_free(job);
+		} else if (job->absorb != NULL)
 			absorb_done(x, job);
 		else
 			merge_done(x, job);
@@ -830,7 +880,9 @@ static int load_merged(struct index *x, struct disk_error *why)
 		return 0;
 	if (found == -2) /* no damage: the store stays where it is */
 		return disk_say(why, DISK_ESYSTEM, "out of memory while opening the store");
-	return disk_say(why, DISK_EDAMAGED, "%s", merge_error(x->merge));
+	if (merge_error(x->merge) != NULL)
+		return disk_say(why, DISK_ESYSTEM, "%s", merge_error(x->merge));
+	return disk_say(why, DISK_EDAMAGED, "%s", merge_damage(x->merge));
 }
 
 int index_open(struct index **out, const struct index_conf *conf, struct disk_error *why)

@@ -42,9 +42,13 @@ struct index_conf {
 /* 0, or a DISK_E* with its sentence. Starts the merging thread: call after the last fork(). */
 int index_open(struct index **, const struct index_conf *, struct disk_error *why);
 void index_close(struct index *); /* waits for a merge under way; NULL is fine */
-/* First failure that no answer may follow (write, sync, damage, memory): the process must stop.
- * NULL: none. */
+/* First failure that no answer may follow (write, sync, memory): the process must stop. NULL: none.
+ */
 const char *index_error(const struct index *);
+/* What of the store was found damaged: nothing is merged any more, what was looked up without success may be there, and
+ * the machine may have executed on that. index_renew() begins anew. NULL: nothing. */
+const char *index_damage(const struct index *);
+void index_damaged(struct index *, const char *what); /* found elsewhere */
 
 /* What is merged: the machine's snapshot after batch `seq` (0: nothing yet). Borrowed until the
  * first merge. */
@@ -99,6 +103,12 @@ uint64_t index_installed(struct index *, uint64_t executed);
  * then. */
 int index_renew(struct index *, struct disk_error *why);
 struct merge *index_merge(struct index *); /* for lookups of index_priv.h */
+
+uint64_t index_octets(const struct index *); /* that the store has in use */
+/* Has `errand` run in the thread that merges, while nothing is merged; what it works on is its own until
+ * index_errand_ended(). false: that thread is busy. */
+bool index_errand(struct index *, void (*errand)(struct merge *, void *arg), void *arg);
+bool index_errand_ended(struct index *); /* once, after index_poll() */
 
 struct index_info {
 	uint64_t merged_seq, in_memory, blocks;

@@ -78,7 +78,13 @@ struct absorb {
 };
 void absorb_free(struct absorb *); /* and those behind it */
 
+/* Something else to be done in the thread, while nothing is merged. */
+struct merge;
+typedef void merge_errand(struct merge *, void *arg);
+
 struct merge_job {
+	merge_errand *errand; /* alone: nothing else is looked at */
+	void *arg;
 	struct absorb *absorb; /* NULL: a merge */
 	uint8_t *proof;	       /* of the checkpoint, as RECORD_STABLE has it; may be NULL */
 	size_t proof_len;
@@ -95,15 +101,34 @@ struct merge_job {
 };
 void merge_job_free(struct merge_job *);
 
-struct merge; /* the store and its thread */
+/* ---- merge_scrub.c: in the thread ---- */
+
+/* Where a pass through the store is: all zero but for the horizon at its beginning. */
+struct merge_scrub {
+	uint64_t horizon_ms;
+	unsigned table; /* its sums are looked at */
+	struct kv_scan scan;
+	bool has_state, is_referring;
+	uint64_t seq;	  /* the next chunk, downwards */
+	uint64_t time_ms; /* of the one above it */
+	bool is_done;
+	uint64_t octets; /* of the last piece */
+	char damage[DISK_ERROR_MAX]; /* what is wrong; empty: nothing */
+};
+/* The next piece, of about `budget` octets. */
+void merge_scrub(struct merge *, struct merge_scrub *, uint64_t budget);
 
 int merge_open(struct merge **, const struct index_conf *, struct disk_error *why);
 void merge_close(struct merge *);
 const char *merge_error(const struct merge *);
+/* The store gave back something else than was written to it. NULL: it did not. */
+const char *merge_damage(const struct merge *);
+void merge_damaged(struct merge *, const char *what); /* merge_damage() says so from here on */
 int merge_fd(const struct merge *);
 /* Takes the job over if none is running; false: it stays the caller's. */
 bool merge_start(struct merge *, struct merge_job *);
 bool merge_busy(const struct merge *);
+uint64_t merge_octets(const struct merge *); /* in use */
 /* The job that has ended, given back, or NULL. One that did not fit the map is started again by
  * itself. */
 struct merge_job *merge_ended(struct merge *);
@@ -123,7 +148,7 @@ struct merged_block {
 	bool has_sig;
 	uint8_t sig[64];
 };
-/* 1 found, 0 not, -1 damaged or failed: merge_error() says. */
+/* 1 found, 0 not, -1 damaged or failed: merge_damage() or merge_error() says. */
 int merge_find(struct merge *, const uint8_t id[AP_ID_LEN], struct merged_outcome *out);
 int merge_find_block(struct merge *, uint64_t seq, struct merged_block *out);
 /* Its leaf's way to the root of its block, which has n_leaves. */
@@ -144,5 +169,7 @@ bool merge_block_leaves(struct merge *, uint64_t seq, size_t count, uint8_t leav
  * DISK_ENOTFOUND: there is none, as after a crash between the two, and what was moved away before
  * stays. */
 int merge_put_aside(const struct index_conf *, struct disk_error *why);
+/* Deletes what was moved away; false: there was nothing. */
+bool merge_drop_aside(const struct index_conf *);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "daemon/run_priv.h"
+#include "daemon/scrub.h"
 #include "daemon/status.h"
 #include "libproto/dns.h"
 
@@ -95,6 +96,7 @@ void run_status(const struct run *r, struct ap_text *out)
 	s.disk_free_octets = disk_room(r->conf->data);
 	s.uptime_s = (run_now() - r->started_ms) / 1000;
 	status_show(out, &s);
+	scrub_show(r, out);
 }
 
 static void line(struct ap_text *t, const char *name, uint64_t value)

@@ -257,7 +257,7 @@ int journal_start(struct journal *j, struct disk_error *why)
 	sigset_t all, before;
 	int err;
 
-	j->plan_at = j->at;
+	j->plan_at = j->durable_at = j->at;
 	j->plan_size = j->size;
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -11,7 +11,7 @@
  * one fdatasync, and signals an eventfd; what is queued meanwhile goes with the next sync (group
  * commit). A second thread writes the next segment's zeros ahead of need and deletes trimmed
  * segments. All functions but journal_read(), journal_find(), journal_done(), journal_error(),
- * journal_room() and journal_trim() belong to one thread.
+ * journal_room(), journal_trim(), journal_scrub() and journal_octets() belong to one thread.
  *
  * Order of calls: journal_open, journal_replay once, then append, read, trim; journal_close.
  * Call journal_open after the last fork() and after sodium_init().
@@ -180,6 +180,21 @@ int journal_find(struct journal *j, uint64_t seq, uint8_t type);
  * DISK_EDAMAGED (fetch it from a peer), DISK_ESYSTEM. Reads the disk: may take as long as that
  * takes. */
 int journal_read(struct journal *j, uint64_t seq, uint8_t type, void *buf, size_t cap);
+
+/* Reads on through all that is durable, from the place where the last call has ended: about `budget`
+ * octets, one record at least. Begin with all zero, and end at is_done. Returns 0, DISK_ESYSTEM (no
+ * memory), or DISK_EDAMAGED, and why->text says where; the next call goes on in the next segment. */
+struct journal_scrub {
+	uint64_t number; /* of the segment at hand */
+	uint32_t at;
+	uint64_t record, chain;
+	uint64_t octets;  /* read by the last call */
+	uint64_t highest; /* of damage: sequence of all records up to the end of that segment */
+	bool is_done;
+};
+int journal_scrub(struct journal *j, struct journal_scrub *scrub, uint64_t budget,
+		  struct disk_error *why);
+uint64_t journal_octets(struct journal *j); /* that it has to read */
 
 /* Lets the thread delete the oldest segments, as far as all their records have seq < before_seq and
  * lie below the last `keep` sequences. Before the call, what is needed of lower sequences is

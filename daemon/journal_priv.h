@@ -1,7 +1,7 @@
 /*
  * What the journal's own files share: journal.c (the caller's side), journal_read.c (reading back),
  * journal_scan.c (the start), journal_write.c (the writer thread), journal_keep.c (the thread that
- * prepares and deletes segments). For nobody else.
+ * prepares and deletes segments), journal_scrub.c (reading once more). For nobody else.
  *
  * Where a record goes is planned when it is appended, so that the writer thread never waits for a
  * segment: `plan` runs ahead of the writer, through the current segment and, once that is there,
@@ -72,7 +72,8 @@ struct journal {
 	struct journal_segment *segments; /* ascending; the last one is written to */
 	size_t n_segments, cap_segments;
 	uint64_t trim_below;
-	uint64_t highest; /* sequence of all durable records */
+	uint64_t highest;    /* sequence of all durable records */
+	uint32_t durable_at; /* end of the durable records in the last segment */
 	struct journal_slot *index[JOURNAL_INDEXED_MAX];
 
 	/* the writer's own, once it runs */

@@ -121,6 +121,7 @@ int journal_rotate(struct journal *j, struct disk_error *why)
 	j->has_next = false;
 	j->next_fd = -1;
 	r = journal_add_segment(j, &head);
+	j->durable_at = JOURNAL_START;
 	(void)pthread_cond_signal(&j->keep);
 	(void)pthread_mutex_unlock(&j->lock);
 	return r == 0 ? 0 : disk_fail(why, "cannot list the segments of", j->dir, ENOMEM);
@@ -178,6 +179,7 @@ static void tell_group(struct journal *j, const uint8_t *octets, size_t n, uint6
 	j->segments[j->n_segments - 1].highest = j->written_highest;
 	j->highest = j->written_highest;
 	j->at += (uint32_t)n;
+	j->durable_at = j->at;
 	atomic_store(&j->done, token - 1);
 	(void)pthread_cond_broadcast(&j->idle);
 	(void)pthread_mutex_unlock(&j->lock);

@@ -80,8 +80,7 @@ int kv_say(struct disk_error *why, const char *what, const char *path, int err)
 				what, path);
 	if (is_damage(err))
 		return disk_say(why, DISK_EDAMAGED,
-				"%s %s: damaged (%s): look into the kernel log for disk errors, "
-				"move the directory away, let the replica come back as recovering",
+				"%s %s: damaged (%s): look into the kernel log for disk errors",
 				what, path, mdb_strerror(err));
 	return disk_say(why, DISK_ESYSTEM, "%s %s: %s: start again, and report this if it recurs",
 			what, path, mdb_strerror(err));

@@ -7,8 +7,9 @@
  * its end.
  *
  * Every value carries a sum over table, key and value, since LMDB notices no damage of its own;
- * kv_get() and kv_walk() check it (DISK_EDAMAGED). LMDB trusts the pages between: kv_check() looks
- * through the whole file in a child process, which may die of what it meets.
+ * kv_get() and kv_walk() check it (DISK_EDAMAGED). LMDB trusts the pages between: kv_check() and
+ * kv_scan() look at these without it (kv_pages.c), and kv_check() has LMDB read the whole file too,
+ * in a child process, which may die of what it meets.
  *
  * Threads: one thread at a time may hold the write transaction, from kv_write_begin() to
  * kv_commit() or kv_abort(); each reader belongs to whoever uses it, one thread at a time.
@@ -22,6 +23,7 @@
 #define DAEMON_KV_H
 
 #include "daemon/disk.h"
+#include <stdbool.h>
 
 #define KV_FORMAT      1
 #define KV_OWNER_SIZE  32
@@ -74,8 +76,8 @@ struct kv_span kv_key_span(const struct kv_key *key);
 int kv_open(struct kv **kv, const struct kv_options *options, struct disk_error *why);
 void kv_close(struct kv *kv); /* kv may be NULL; readers are freed before */
 
-/* Reads every page and sum of a store in a child process, before kv_open() and before any thread is
- * started: LMDB ends a process that meets some kinds of damage. Returns 0 (also if there is no
+/* Reads every page and sum of a store, then once more with LMDB in a child process, before kv_open()
+ * and before any thread is started: LMDB ends a process that meets some kinds of damage. Returns 0 (also if there is no
  * store yet), DISK_EDAMAGED, DISK_ESYSTEM, or what kv_open() would. */
 int kv_check(const struct kv_options *options, struct disk_error *why);
 
@@ -122,6 +124,19 @@ typedef int kv_visit(void *arg, struct kv_span key, struct kv_span value);
 int kv_walk(struct kv_txn *txn, unsigned table, struct kv_span from, struct kv_span to,
 	    kv_visit *visit, void *arg);
 
+/* Reads on in a table, page by page, from the place where the last call has ended, until about
+ * `budget` octets were read: pages, order of keys, sums. Values that are written meanwhile are not
+ * missed if they lie ahead. Begin with all zero and a budget; between calls the reader may be begun
+ * anew, but no transaction may be committed during one. Returns 0, DISK_EDAMAGED or DISK_ESYSTEM. */
+struct kv_scan {
+	uint64_t budget; /* octets */
+	uint64_t octets; /* read by the last call */
+	bool is_done;	 /* the table is through */
+	uint8_t next[KV_KEY_MAX];
+	size_t n; /* of next; 0: the first key */
+};
+int kv_scan(struct kv_txn *reader, unsigned table, struct kv_scan *scan, struct disk_error *why);
+
 /* Makes everything in the transaction durable, all or nothing, and ends it; kv_abort() ends it
  * without. Returns 0, or the first failure of the transaction, then nothing of it is kept.
  * DISK_ENOROOM: the map is full: kv_grow(), then do the transaction again. DISK_EFAILED: see
@@ -132,6 +147,9 @@ void kv_abort(struct kv_txn *txn);
 /* 1 when the last transaction did not fit, or more than 7/8 of the map are in use: kv_grow() when
  * convenient. */
 int kv_is_tight(const struct kv *kv);
+
+/* Octets of the file that are in use, or were and will be again. */
+uint64_t kv_octets(const struct kv *kv);
 
 /* Doubles the map. Needs all readers ended and no write transaction, else DISK_EUSAGE;
  * DISK_ENOROOM: map_max forbids it; DISK_EFAILED: the system refused, nothing works any more. */

@@ -16,7 +16,6 @@
 
 #define FILE_NAME "data.mdb"
 #define NAME_ROOM 32	      /* octets for a file name in the directory, with '/' and NUL */
-#define OWN_TABLE "kv-format" /* holds one value: format, owner */
 #define OWN_KEY	  "format"
 #define OWN_SIZE  (4 + KV_OWNER_SIZE)
 
@@ -35,7 +34,7 @@ static int check_options(const struct kv_options *o, struct disk_error *why)
 	if (o->n_tables == 0 || o->n_tables > KV_TABLES_MAX)
 		return disk_say(why, DISK_EUSAGE, "%s: from 1 to %d tables", o->dir, KV_TABLES_MAX);
 	for (i = 0; i < o->n_tables; i++)
-		if (o->tables[i].name[0] == '\0' || strcmp(o->tables[i].name, OWN_TABLE) == 0 ||
+		if (o->tables[i].name[0] == '\0' || strcmp(o->tables[i].name, KV_OWN_TABLE) == 0 ||
 		    o->tables[i].key_size > KV_KEY_MAX)
 			return disk_say(why, DISK_EUSAGE, "%s: table %zu: bad name or key size",
 					o->dir, i);
@@ -53,8 +52,8 @@ static int check_owner(MDB_txn *txn, const struct kv_options *o, bool is_new,
 	MDB_dbi dbi;
 	int err;
 
-	kv_sum_key(OWN_TABLE, sum_key);
-	err = mdb_dbi_open(txn, OWN_TABLE, is_new ? MDB_CREATE : 0, &dbi);
+	kv_sum_key(KV_OWN_TABLE, sum_key);
+	err = mdb_dbi_open(txn, KV_OWN_TABLE, is_new ? MDB_CREATE : 0, &dbi);
 	if (err == 0 && is_new) {
 		disk_put32(own, KV_FORMAT);
 		memcpy(own + 4, o->owner, KV_OWNER_SIZE);
@@ -99,7 +98,8 @@ static int open_tables(struct kv *kv, const struct kv_options *o, struct disk_er
 	for (i = 0; r == 0 && i < o->n_tables; i++) {
 		struct kv_table_state *t = &kv->tables[i];
 
-		kv_sum_key(o->tables[i].name, t->sum_key);
+		t->name = o->tables[i].name;
+		kv_sum_key(t->name, t->sum_key);
 		t->key_size = o->tables[i].key_size;
 		err = mdb_dbi_open(txn, o->tables[i].name, MDB_CREATE, &t->dbi);
 		if (err != 0)
@@ -143,6 +143,13 @@ static uint64_t used(MDB_env *env, uint64_t *map_size)
 		return 0;
 	*map_size = info.me_mapsize;
 	return (uint64_t)(info.me_last_pgno + 1) * st.ms_psize;
+}
+
+uint64_t kv_octets(const struct kv *kv)
+{
+	uint64_t map_size;
+
+	return used(kv->env, &map_size);
 }
 
 void kv_measure(struct kv *kv)
@@ -281,7 +288,7 @@ static int check_all(const struct kv_options *o, struct disk_error *why)
 	err = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
 	if (err != 0)
 		return kv_say(why, "cannot read", o->dir, err);
-	r = check_table(txn, OWN_TABLE, o->dir, why);
+	r = check_table(txn, KV_OWN_TABLE, o->dir, why);
 	for (i = 0; r == 0 && i < o->n_tables; i++)
 		r = check_table(txn, o->tables[i].name, o->dir, why);
 	mdb_txn_abort(txn);
@@ -325,6 +332,17 @@ static bool read_exactly(int fd, void *to, size_t n)
 	return true;
 }
 
+static int check_pages(const struct kv_options *o, const char *path, struct disk_error *why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return disk_fail(why, "cannot open", path, errno);
+	r = kv_pages_check(fd, o->dir, o->tables, o->n_tables, why);
+	(void)close(fd);
+	return r;
+}
+
 int kv_check(const struct kv_options *o, struct disk_error *why)
 {
 	char path[DISK_PATH_MAX];
@@ -339,6 +357,9 @@ int kv_check(const struct kv_options *o, struct disk_error *why)
 	(void)snprintf(path, sizeof(path), "%s/" FILE_NAME, o->dir);
 	if (access(path, F_OK) != 0)
 		return errno == ENOENT ? 0 : disk_fail(why, "cannot open", path, errno);
+	r = check_pages(o, path, why);
+	if (r != 0)
+		return r;
 	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
 		return disk_fail(why, "cannot check", path, errno);
 	child = fork();

@@ -9,7 +9,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define KV_SUM 8 /* octets behind each value */
+#define KV_SUM	     8 /* octets behind each value */
+#define KV_OWN_TABLE "kv-format" /* holds one value: format, owner */
 
 struct kv_txn {
 	struct kv *kv;
@@ -20,6 +21,7 @@ struct kv_txn {
 };
 
 struct kv_table_state {
+	const char *name; /* the caller's, for ever */
 	MDB_dbi dbi;
 	uint16_t key_size;
 	uint8_t sum_key[DISK_SUM_KEY];
@@ -50,6 +52,10 @@ void kv_fail(struct kv *kv, const char *what, int err);
 
 /* From LMDB's code to ours, with a sentence. */
 int kv_say(struct disk_error *why, const char *what, const char *path, int err);
+
+/* kv_pages.c: all that the newest transaction has, and that no page has two uses. */
+int kv_pages_check(int fd, const char *dir, const struct kv_table *tables, size_t n,
+		   struct disk_error *why);
 
 /* Notes how full the map is. */
 void kv_measure(struct kv *kv);

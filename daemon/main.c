@@ -275,6 +275,15 @@ static int on_believe_clock(void *arg, int argc, const char *const *argv, struct
 	return 0;
 }
 
+static int on_scrub(void *arg, int argc, const char *const *argv, struct ap_text *out)
+{
+	(void)argc;
+	(void)argv;
+	(void)out;
+	run_scrub(((struct daemon *)arg)->run);
+	return 0;
+}
+
 static int on_reopen(void *arg, int argc, const char *const *argv, struct ap_text *out)
 {
 	(void)arg;
@@ -305,6 +314,7 @@ static const struct control_command commands[] = {
 	{"stop", 0, 0, "end the daemon", on_stop},
 	{"believe_clock", 0, 0, "this host's clock is right, whatever the outage bound says",
 	 on_believe_clock},
+	{"scrub", 0, 0, "read and check all that is stored, now", on_scrub},
 	{"log_reopen", 0, 0, "open the log file anew", on_reopen},
 	{"verbosity", 1, 1, "LEVEL: how much is logged, 0 to 4", on_verbosity},
 	{NULL, 0, 0, NULL, NULL},

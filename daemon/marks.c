@@ -6,6 +6,8 @@ enum {
 	SHORT_PART = 4, /* of a segment: below, the first mark */
 	FULL_PART = 16, /* the second */
 	MERGE_PART = 8,
+	TAKE_TIMES =
+		4, /* the chunk, each outcome by place and id, its proof; pages that are not full */
 };
 
 /* Below a mark that was not reached, or not yet clear of one that was. */
@@ -29,4 +31,10 @@ enum pbft_disk marks_level(enum pbft_disk now, const struct marks_view *view)
 bool marks_may_merge(const struct marks_view *view)
 {
 	return view->disk_free >= view->segment / MERGE_PART;
+}
+
+bool marks_may_take(const struct marks_view *view, uint64_t octets)
+{
+	return view->disk_free / TAKE_TIMES >= octets &&
+	       view->disk_free - octets * TAKE_TIMES >= view->segment / SHORT_PART;
 }

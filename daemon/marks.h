@@ -21,6 +21,10 @@ struct marks_view { /* octets */
  * edge does not flap. */
 enum pbft_disk marks_level(enum pbft_disk now, const struct marks_view *view);
 
+/* So many octets of a transferred state are about to be written, in the form in which they came: the store needs some
+ * times that. Above the first mark, so that what keeps the network alive has room behind it. */
+bool marks_may_take(const struct marks_view *view, uint64_t octets);
+
 /* A merge writes what it brings beside what is there: not begun with less. */
 bool marks_may_merge(const struct marks_view *view);
 

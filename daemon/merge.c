@@ -38,14 +38,15 @@ const char *merge_error(const struct merge *m)
 	return m->error[0] != '\0' ? m->error : kv_error(m->kv);
 }
 
-void merge_fail(struct merge *m, const char *what)
+const char *merge_damage(const struct merge *m)
 {
-	if (m->error[0] == '\0')
-		snprintf(
-			m->error, sizeof(m->error),
-			"the store is damaged (%s): move the data directory's store away and start "
-			"again; this replica then fetches what it lacks",
-			what);
+	return m != NULL && m->damage[0] != '\0' ? m->damage : NULL;
+}
+
+void merge_damaged(struct merge *m, const char *what)
+{
+	if (m->damage[0] == '\0')
+		snprintf(m->damage, sizeof(m->damage), "the store is damaged: %s", what);
 }
 
 /* ---- one merge, in the thread ---- */
@@ -237,6 +238,11 @@ static int run_job(struct merge *m, struct merge_job *job)
 
 	if (order == NULL)
 		return DISK_EAGAIN;
+	if (job->errand != NULL) {
+		free(order);
+		job->errand(m, job->arg);
+		return 0;
+	}
 	txn = kv_write_begin(m->kv);
 	if (job->absorb != NULL) {
 		for (const struct absorb *a = job->absorb; a != NULL; a = a->next)
@@ -309,6 +315,11 @@ bool merge_busy(const struct merge *m)
 	return m->busy;
 }
 
+uint64_t merge_octets(const struct merge *m)
+{
+	return kv_octets(m->kv);
+}
+
 int merge_fd(const struct merge *m)
 {
 	return m->event_fd;
@@ -352,7 +363,9 @@ struct merge_job *merge_ended(struct merge *m)
 		merge_start(m, job);
 		return NULL;
 	}
-	if (m->error[0] == '\0' && kv_error(m->kv) == NULL)
+	if (status == DISK_EDAMAGED)
+		merge_damaged(m, "a page that a merge has to change");
+	else if (m->error[0] == '\0' && kv_error(m->kv) == NULL)
 		snprintf(m->error, sizeof(m->error), "the store could not take a merge (error %d)",
 			 status);
 	merge_job_free(job);
@@ -361,8 +374,8 @@ struct merge_job *merge_ended(struct merge *m)
 
 void merge_read_begin(struct merge *m)
 {
-	if (m->reading++ == 0 && kv_reader_begin(m->reader) != 0)
-		merge_fail(m, "no read transaction");
+	if (m->reading++ == 0 && kv_reader_begin(m->reader) != 0 && m->error[0] == '\0')
+		snprintf(m->error, sizeof(m->error), "the store cannot be read: start again");
 }
 
 void merge_read_end(struct merge *m)
@@ -386,7 +399,7 @@ int merge_find(struct merge *m, const uint8_t id[AP_ID_LEN], struct merged_outco
 		if (kv_get(m->reader, LEAVES, place, &value) == 0 && merge_leaf_get(value, out))
 			return 1;
 	}
-	merge_fail(m, "outcomes");
+	merge_damaged(m, "an outcome, or its place");
 	return -1;
 }
 
@@ -402,29 +415,35 @@ int merge_find_block(struct merge *m, uint64_t seq, struct merged_block *out)
 		return 0;
 	if (status == 0 && merge_block_get(value, out))
 		return 1;
-	merge_fail(m, "blocks");
+	merge_damaged(m, "a batch's statement");
 	return -1;
 }
 
 /* False: the group is not there, or not what it should be. */
-static bool add_group(struct merge *m, const struct merged_outcome *o, size_t n_leaves,
+static bool add_group(struct kv_txn *txn, const struct merged_outcome *o, size_t n_leaves,
 		      uint16_t group, ap_path *path)
 {
 	uint8_t key[MERGE_PLACE];
 	struct kv_span value;
 
 	merge_place(key, o->block, group);
-	return kv_get(m->reader, TREES, (struct kv_span){key, MERGE_PLACE}, &value) == 0 &&
+	return kv_get(txn, TREES, (struct kv_span){key, MERGE_PLACE}, &value) == 0 &&
 	       merge_tree_path(path, value, n_leaves, o->leaf, group);
+}
+
+bool merge_path(struct kv_txn *txn, const struct merged_outcome *o, size_t n_leaves, ap_path *path)
+{
+	path->count = 0;
+	return o->leaf < n_leaves &&
+	       (n_leaves < 2 || add_group(txn, o, n_leaves, o->leaf / 32, path)) &&
+	       (n_leaves <= 32 || add_group(txn, o, n_leaves, MERGE_TREE_TOP, path));
 }
 
 int merge_find_path(struct merge *m, const struct merged_outcome *o, size_t n_leaves, ap_path *path)
 {
-	path->count = 0;
-	if (o->leaf < n_leaves && (n_leaves < 2 || add_group(m, o, n_leaves, o->leaf / 32, path)) &&
-	    (n_leaves <= 32 || add_group(m, o, n_leaves, MERGE_TREE_TOP, path)))
+	if (merge_path(m->reader, o, n_leaves, path))
 		return 1;
-	merge_fail(m, "trees");
+	merge_damaged(m, "a batch's tree");
 	return -1;
 }
 
@@ -443,7 +462,7 @@ int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len
 		*octets = malloc(value.n);
 		found = *octets != NULL ? 1 : -2;
 	} else if (status != DISK_ENOTFOUND) {
-		merge_fail(m, "snapshot");
+		merge_damaged(m, "the state");
 		found = -1;
 	}
 	if (found == 1) {
@@ -493,6 +512,8 @@ int merge_open(struct merge **out, const struct index_conf *conf, struct disk_er
 		status = kv_open(&m->kv, &options, why);
 	if (status == 0)
 		status = kv_reader_new(m->kv, &m->reader);
+	if (status == 0)
+		status = kv_reader_new(m->kv, &m->scrubber);
 	if (status == 0 && (m->event_fd < 0 || pthread_create(&m->thread, NULL, work, m) != 0))
 		status = disk_say(why, DISK_ESYSTEM, "cannot start the thread that merges");
 	m->has_thread = status == 0;
@@ -513,6 +534,7 @@ void merge_close(struct merge *m)
 	merge_job_free(m->job);
 	merge_job_free(m->ended);
 	kv_reader_free(m->reader);
+	kv_reader_free(m->scrubber);
 	kv_close(m->kv);
 	if (m->event_fd >= 0)
 		close(m->event_fd);

@@ -244,8 +244,8 @@ void history_absorb(struct kv_txn *txn, const struct absorb *a)
 
 /* ---- lookups ---- */
 
-bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t leaves[][32],
-		   size_t *n, uint8_t path[][32], size_t *n_path)
+bool merge_section_at(struct kv_txn *txn, uint64_t size, uint64_t section, uint8_t leaves[][32],
+		      size_t *n, uint8_t path[][32], size_t *n_path)
 {
 	unsigned height = transfer_section_height(BITS, size, section);
 	uint8_t key[NODE_KEY];
@@ -256,13 +256,22 @@ bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t lea
 	*n_path = height;
 	if (section >= size >> BITS)
 		return false;
-	merge_read_begin(m);
-	good = kv_get(m->reader, HISTORY, node_key(key, 0, section), &value) == 0 &&
+	good = kv_get(txn, HISTORY, node_key(key, 0, section), &value) == 0 &&
 	       value.n == AP_SECTION_LEAVES * 32;
 	if (good)
 		memcpy(leaves[0], value.at, value.n);
 	for (unsigned i = 0; i < height && good; i++)
-		good = get_node(m->reader, i + 1, (section >> i) ^ 1, path[i]);
+		good = get_node(txn, i + 1, (section >> i) ^ 1, path[i]);
+	return good;
+}
+
+bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t leaves[][32], size_t *n,
+		   uint8_t path[][32], size_t *n_path)
+{
+	bool good;
+
+	merge_read_begin(m);
+	good = merge_section_at(m->reader, size, section, leaves, n, path, n_path);
 	merge_read_end(m);
 	return good;
 }
@@ -305,22 +314,34 @@ bool merge_block_leaves(struct merge *m, uint64_t seq, size_t count, uint8_t lea
 	return true;
 }
 
+static const char ASIDE[] = "store.aside";
+
+bool merge_drop_aside(const struct index_conf *conf)
+{
+	static const char *const files[] = {"data.mdb", "lock.mdb"};
+	char path[DISK_PATH_MAX];
+	bool was_there = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s", conf->dir, ASIDE, files[i]);
+		was_there = remove(path) == 0 || was_there;
+	}
+	snprintf(path, sizeof(path), "%s/%s", conf->dir, ASIDE);
+	remove(path);
+	return was_there;
+}
+
 /* One copy is kept, the newest. */
 int merge_put_aside(const struct index_conf *conf, struct disk_error *why)
 {
-	static const char *const files[] = {"data.mdb", "lock.mdb"};
-	char from[DISK_PATH_MAX], to[DISK_PATH_MAX], file[DISK_PATH_MAX + 16];
+	char from[DISK_PATH_MAX], to[DISK_PATH_MAX];
 	struct stat st;
 
 	snprintf(from, sizeof(from), "%s/store", conf->dir);
-	snprintf(to, sizeof(to), "%s/store.aside", conf->dir);
+	snprintf(to, sizeof(to), "%s/%s", conf->dir, ASIDE);
 	if (lstat(from, &st) != 0 && errno == ENOENT)
 		return DISK_ENOTFOUND;
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(file, sizeof(file), "%s/%s", to, files[i]);
-		remove(file);
-	}
-	remove(to);
+	merge_drop_aside(conf);
 	if (rename(from, to) != 0)
 		return disk_fail(why, "cannot move away", from, errno);
 	return disk_sync_dir(conf->dir, why);

@@ -13,8 +13,9 @@ enum table { INDEX, LEAVES, TREES, BLOCKS, META, HISTORY, CHUNKS, TABLES };
 struct merge {
 	struct kv *kv;
 	struct kv_txn *reader;
+	struct kv_txn *scrubber; /* the thread's */
 	unsigned reading; /* depth */
-	char error[DISK_ERROR_MAX];
+	char error[DISK_ERROR_MAX], damage[DISK_ERROR_MAX];
 	int event_fd;
 	pthread_t thread;
 	bool has_thread;
@@ -28,8 +29,13 @@ struct merge {
 	bool busy;
 };
 
-void merge_fail(struct merge *, const char *what);
 void merge_put_block(struct kv_txn *, const struct merge_block *);
+
+/* Way of a merged outcome's leaf; false: not there, or not what it should be. */
+bool merge_path(struct kv_txn *, const struct merged_outcome *, size_t n_leaves, ap_path *path);
+/* As merge_section(), in a transaction. */
+bool merge_section_at(struct kv_txn *, uint64_t size, uint64_t section, uint8_t leaves[][32], size_t *n,
+		      uint8_t path[][32], size_t *n_path);
 
 /* ---- merge_history.c, in the thread ---- */
 

@@ -223,13 +223,14 @@ static const char *reason(enum pbft_forgot why)
 
 static void recovering(struct run *r, enum pbft_forgot forgot)
 {
+	const char *what = forgot == PBFT_FORGOT_DAMAGED ? r->votes_damage : reason(forgot);
 	struct disk_error why = {""};
 
 	log_say(LOG_L_ERROR,
 		"recovering: %s; it votes in nothing, fetches what it lacks, and comes back by "
 		"itself",
-		reason(forgot));
-	if (recover_begin(r, reason(forgot), &why) != 0)
+		what);
+	if (recover_begin(r, what, &why) != 0)
 		run_fail(r, why.text);
 	r->recover.ask_ms = 0;
 }

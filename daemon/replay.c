@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/bug.h"
 #include "daemon/files.h"
 #include "daemon/index_priv.h"
-#include "daemon/bug.h"
 #include "daemon/log.h"
 #include "daemon/pbft/quorum.h"
 #include "daemon/run_priv.h"
@@ -300,6 +300,22 @@ static int on_record(void *arg, const struct journal_record *rec)
 
 /* ---- 2: the machine ---- */
 
+/* What the store had comes from the journal or, where that does not reach back, from the others. */
+static int store_away(struct replay *p, const char *what, struct disk_error *why)
+{
+	struct run *r = p->r;
+
+	log_say(LOG_L_ERROR,
+		"%s; it is kept as %s/store.aside, and what it had is made again or fetched from "
+		"the "
+		"others; look into the kernel log for disk errors",
+		what, r->conf->data);
+	r->damages++;
+	p->merged = 0;
+	machine_restore(r->machine, NULL, 0);
+	return index_renew(r->index, why);
+}
+
 /* draft {#transfer}: "A replica that has no state": its votes are here, and the certificate of its
  * last stable checkpoint. */
 static bool lacks_state(struct replay *p)
@@ -322,31 +338,54 @@ static bool lacks_state(struct replay *p)
 	return true;
 }
 
-static int machine_again(struct replay *p, struct disk_error *why)
+static int machine_step(struct replay *p, uint64_t seq, uint8_t *buf, struct pbft_batch *refs,
+			struct disk_error *why)
 {
 	struct run *r = p->r;
+	ap_bytes octets = effect_batch(r, seq, NULL, buf, RUN_FRAME_MAX);
+
+	if (octets.data == NULL ||
+	    verify_batch_octets(&r->verifier, octets.data, octets.len, refs) != NULL)
+		return disk_say(why, DISK_EDAMAGED,
+				"the journal lacks batch %llu, which this replica executed",
+				(unsigned long long)seq);
+	execute_batch(r, seq, refs->digest, octets, false);
+	/* a mark that a crash took is made again by nobody else: once the checkpoint behind it
+	 * is merged the batch is not executed any more, and peers ask for the hash */
+	if (seq > p->marked && !BUG(112))
+		effect_mark(r);
+	return 0;
+}
+
+static int machine_steps(struct replay *p, struct disk_error *why)
+{
 	uint8_t *buf = malloc(RUN_FRAME_MAX);
 	struct pbft_batch *refs = malloc(sizeof(*refs));
 	int status = buf != NULL && refs != NULL ? 0 : no_memory_say(why);
 
 	for (uint64_t seq = p->merged + 1; seq <= p->base.executed && status == 0; seq++) {
-		ap_bytes octets = effect_batch(r, seq, NULL, buf, RUN_FRAME_MAX);
-
-		if (octets.data == NULL ||
-		    verify_batch_octets(&r->verifier, octets.data, octets.len, refs) != NULL)
-			status = disk_say(
-				why, DISK_EDAMAGED,
-				"the journal lacks batch %llu, which this replica executed",
-				(unsigned long long)seq);
-		else
-			execute_batch(r, seq, refs->digest, octets, false);
-		/* a mark that a crash took is made again by nobody else: once the checkpoint behind
-		 * it is merged the batch is not executed any more, and peers ask for the hash */
-		if (status == 0 && seq > p->marked && !BUG(112))
-			effect_mark(r);
+		status = machine_step(p, seq, buf, refs, why);
+		if (status == 0 && index_damage(p->r->index) != NULL) {
+			/* draft {#damage}: "Damage is no reason to stop, or not to start" */
+			status = store_away(p, index_damage(p->r->index), why);
+			seq = 0;
+		}
 	}
 	free(refs);
 	free(buf);
+	return status;
+}
+
+static int machine_again(struct replay *p, struct disk_error *why)
+{
+	struct run *r = p->r;
+	int status;
+
+	/* draft {#checkpoints}: it "transfers the state of the others"; what its own log gives may
+	 * be as wrong as before */
+	if (r->quarantine == QUARANTINE_FETCHING && p->merged == 0 && lacks_state(p))
+		return 0;
+	status = machine_steps(p, why);
 	/* a journal that was trimmed to its last stable checkpoint may have no mark of what was
 	 * executed */
 	if ((status == DISK_EDAMAGED ||
@@ -369,6 +408,16 @@ static int machine_again(struct replay *p, struct disk_error *why)
 	return status;
 }
 
+/* Is it the state that 2f+1 members have signed? Without their signatures nobody knows. */
+static bool is_signed(struct replay *p)
+{
+	uint8_t proof[RECORD_CERTIFICATE_MAX], digest[32];
+	int n = merge_proof(index_merge(p->r->index), proof, sizeof(proof));
+
+	machine_digest(p->r->machine, digest);
+	return n < 8 + 32 || (disk_get64(proof) == p->merged && memcmp(proof + 8, digest, 32) == 0);
+}
+
 /* A journal restored over an older store, or the other way round, shows here. */
 static int machine_restored(struct replay *p, struct disk_error *why)
 {
@@ -384,14 +433,15 @@ static int machine_restored(struct replay *p, struct disk_error *why)
 				"program: start the version that wrote it",
 				(unsigned long long)p->merged);
 	if (octets == NULL || machine_restore(p->r->machine, octets, len) != 0 ||
-	    machine_seq(p->r->machine) != p->merged)
-		return disk_say(why, DISK_EDAMAGED,
-				"the store's state of batch %llu does not decode",
-				(unsigned long long)p->merged);
+	    machine_seq(p->r->machine) != p->merged || !is_signed(p))
+		return store_away(p, "the store's state is not the one that was signed", why);
 	p->base.executed = p->base.stable = p->merged;
 	machine_digest(p->r->machine, p->base.stable_state);
 	memcpy(p->base.running, machine_running(p->r->machine), 32);
-	return 0;
+	/* installed, and killed before that was noted */
+	return p->r->quarantine == QUARANTINE_FETCHING
+		       ? quarantine_write(p->r, QUARANTINE_FOLLOWS, why)
+		       : 0;
 }
 
 /* ---- 3: the core ---- */

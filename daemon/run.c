@@ -13,11 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/damage.h"
 #include "daemon/files.h"
 #include "daemon/index_priv.h"
 #include "daemon/log.h"
 #include "daemon/marks.h"
 #include "daemon/run_priv.h"
+#include "daemon/scrub.h"
 #include "libproto/crypto.h"
 #include "libproto/digest.h"
 #include "libproto/name.h"
@@ -210,13 +212,16 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	damage_look(r);
+	damage_turn(r);
 	fill(r);
 	wake = least(wake, r->core_wake_ms);
 	wake = least(wake, relay_tick(clients_relay(r->clients), now));
 	wake = least(wake, sign_tick(r->sign, now));
-	wake = least(wake, keygen_wake(r->keygen));
+	wake = least(wake, execute_keygen_wake(r));
 	wake = least(wake, fetch_state_turn(r));
 	recover_turn(r, now);
+	wake = least(wake, scrub_turn(r));
 	if (relay_waiting(clients_relay(r->clients)))
 		fill(r);
 	clients_flush(r->clients);
@@ -282,7 +287,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 			"this host's clock has leapt: set it right; until then this replica "
 			"goes by its monotonic clock");
 	tick_if_idle(r);
-	if (keygen_wake(r->keygen) <= run_now())
+	if (execute_keygen_wake(r) <= run_now())
 		execute_keygen(r);
 	run_step(r, &ev);
 }
@@ -318,12 +323,15 @@ static void on_index(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (index_error(r->index) != NULL)
+	if (index_error(r->index) != NULL) {
 		run_fail(r, index_error(r->index));
-	else if (merged > 0)
-		journal_trim(r->journal, merged + 1);
-	if (index_error(r->index) == NULL)
+	} else if (index_damage(r->index) == NULL) {
+		if (merged > 0)
+			journal_trim(r->journal, merged + 1);
 		fetch_state_stored(r);
+	}
+	scrub_poll(r);
+	run_wake(r);
 }
 
 int run_renew_store(struct run *r, struct disk_error *why)
@@ -338,6 +346,9 @@ int run_renew_store(struct run *r, struct disk_error *why)
 	if (status != 0)
 		return status;
 	machine_restore(r->machine, NULL, 0); /* no state: that of a new network */
+	r->merge_due.token = 0;
+	r->executed_due = false;
+	scrub_again(r);
 	r->index_event = event_new(r->base, index_fd(r->index), EV_READ | EV_PERSIST, on_index, r);
 	if (r->index_event == NULL || event_add(r->index_event, NULL) != 0)
 		return disk_say(why, DISK_ESYSTEM, "cannot set up the event loop");
@@ -770,12 +781,18 @@ void run_believe_clock(struct run *r)
 	log_say(LOG_L_INFO, "the operator says that the clock is right");
 }
 
+void run_scrub(struct run *r)
+{
+	scrub_hurry(r);
+	log_say(LOG_L_INFO, "the operator asks for a scrub");
+}
+
 static void free_state(struct run *r)
 {
 	keygen_free(r->keygen);
 	frost_free(r->frost);
+	index_close(r->index); /* its thread may be reading the journal */
 	journal_close(r->journal, NULL);
-	index_close(r->index);
 	bodies_free(r->bodies);
 	fetch_state_free(r->fetch_state);
 	while (r->overflow != NULL) {
@@ -839,6 +856,9 @@ static int start(struct run *r, struct self *self, const struct run_sockets *s,
 	if (status != 0)
 		return status;
 	keygen_boot(r->keygen, r->boot);
+	r->scrub = scrub_new(r);
+	if (r->scrub == NULL)
+		return disk_say(why, DISK_ESYSTEM, "out of memory");
 	r->may_merge = true;
 	status = start_signer(r, why);
 	if (status == 0)
@@ -927,6 +947,7 @@ void run_free(struct run *r)
 	free_event(r->index_event);
 	sign_free(r->sign);
 	free_state(r);
+	scrub_free(r->scrub);
 	views_free(r->views);
 	free(r->verifier.cache);
 	sodium_munlock(r->secret, sizeof(r->secret)); /* wipes */

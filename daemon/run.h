@@ -30,6 +30,7 @@ const char *run_failure(const struct run *);
 
 /* The operator lifts the outage bound: the wall clock is right. */
 void run_believe_clock(struct run *);
+void run_scrub(struct run *); /* reads and checks all that is stored, now */
 
 /* Bodies of `agreectl status` and `stats`: `key: value` lines. */
 void run_status(const struct run *, struct ap_text *out);

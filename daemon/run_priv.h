@@ -75,8 +75,13 @@ struct run {
 	struct journal *journal;
 	struct index *index;
 	struct fetch_state *fetch_state;
+	struct scrub *scrub;
 	enum quarantine quarantine;
 	uint64_t diverged_seq; /* of the checkpoint that put it there, if that was in this run */
+	char votes_damage[DISK_ERROR_MAX]; /* of the journal, where it holds votes */
+	uint64_t again_to;     /* batches up to here are executed once more */
+	bool rebuilds;         /* from the own journal: damage.c */
+	uint64_t damages;      /* found in this run */
 	struct {
 		uint64_t slot;
 		uint32_t n;
@@ -170,6 +175,7 @@ void execute_batch(struct run *, uint64_t seq, const uint8_t digest[32], ap_byte
 		   bool live);
 void execute_signed(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[64]);
 void execute_keygen(struct run *); /* keygen_step(), failure handled */
+uint64_t execute_keygen_wake(const struct run *); /* when it has to be called again */
 
 /* replay.c: journal and store to machine and core. 0, or DISK_E* and its sentence. */
 int replay(struct run *, struct disk_error *why);

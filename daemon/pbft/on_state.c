@@ -57,7 +57,7 @@ void pbft_on_state(struct pbft *p, const struct pbft_event *ev)
 {
 	uint64_t seq = ev->u.transferred.seq;
 
-	if (seq == 0 || seq % p->conf.interval != 0 || seq < p->stable ||
+	if (seq == 0 || seq % p->conf.interval != 0 || seq < p->stable || seq < p->window.base ||
 	    (seq <= p->executed && !p->lacks && !p->diverged) || p->empty ||
 	    !pbft_quorum_strong(p->conf.n, ev->u.transferred.who)) {
 		pbft_count(p, PBFT_DROP_OTHER);

@@ -274,9 +274,10 @@ void pbft_step(struct pbft *p, const struct pbft_event *ev, struct pbft_update *
 		[PBFT_EV_EXECUTED] = pbft_on_executed,
 		[PBFT_EV_DISK] = pbft_on_disk,
 		[PBFT_EV_STATE] = pbft_on_state,
+		[PBFT_EV_LOST] = pbft_on_lost,
 	};
 
-	ASSERT(ev->kind >= PBFT_EV_START && ev->kind <= PBFT_EV_STATE);
+	ASSERT(ev->kind >= PBFT_EV_START && ev->kind <= PBFT_EV_LOST);
 	ASSERT(p->started == (ev->kind != PBFT_EV_START));
 	p->out = out;
 	p->now = ev->now_ms;
@@ -353,6 +354,7 @@ void pbft_info(const struct pbft *p, struct pbft_info *info)
 	info->is_short = p->is_short;
 	info->lacks = p->lacks;
 	info->silent = p->silent;
+	info->low = p->window.base;
 	info->others_executed = pbft_others_executed(p);
 	info->others_stable = pbft_others_stable(p);
 	info->proven = p->view_active ? p->nv.first : 0;

@@ -163,6 +163,7 @@ enum pbft_event_kind {
 	PBFT_EV_EXECUTED, /* the batch of the last PBFT_EXECUTE has been executed */
 	PBFT_EV_DISK,	  /* disk: a mark was passed, either way */
 	PBFT_EV_STATE,	  /* a certified state was transferred, and is durable */
+	PBFT_EV_LOST,	  /* what was stored is damaged: draft {#damage} */
 };
 
 struct pbft_event {
@@ -239,6 +240,13 @@ struct pbft_event {
 			const uint8_t (*sig)[64];
 			const struct machine_numbers *numbers; /* of bundles, of all n relays */
 		} transferred;				       /* borrowed for the call */
+		struct {
+			bool state; /* the machine is that of a new network: before the first stable
+				       checkpoint it executes all batches again, else nothing is
+				       executed or voted for until PBFT_EV_STATE */
+			bool votes; /* the log of the own votes: it is recovering from here on */
+			bool regained; /* neither: the machine is at `executed` again */
+		} lost;
 	} u;
 };
 
@@ -291,10 +299,11 @@ enum pbft_effect_kind {
 /* Why a replica votes in nothing: draft {#rejoin}. */
 enum pbft_forgot {
 	PBFT_FORGOT_NOTHING,
-	PBFT_FORGOT_EMPTY,  /* its history is empty, those of others are not */
-	PBFT_FORGOT_MARKED, /* the shell said so at the start */
-	PBFT_FORGOT_SHOWN,  /* it was shown a vote of its own that it does not know */
-	PBFT_FORGOT_CLONE,  /* a REJOIN for which it did not ask */
+	PBFT_FORGOT_EMPTY,   /* its history is empty, those of others are not */
+	PBFT_FORGOT_MARKED,  /* the shell said so at the start */
+	PBFT_FORGOT_SHOWN,   /* it was shown a vote of its own that it does not know */
+	PBFT_FORGOT_CLONE,   /* a REJOIN for which it did not ask */
+	PBFT_FORGOT_DAMAGED, /* the shell found its log damaged: PBFT_EV_LOST */
 };
 
 /* What an effect says of a slot; pointers borrow from the core until the next step. */
@@ -473,8 +482,9 @@ struct pbft_info {
 	enum pbft_disk disk;
 	bool is_short; /* f+1 disks are nearly full: requests wait */
 	bool lacks, silent;
+	uint64_t low; /* a state that is transferred must not be below it */
 	uint64_t others_executed, others_stable; /* f+1 others say so much, or more */
-	uint64_t proven; /* stable, as the NEW-VIEW of the active view proves; 0: nothing */
+	uint64_t proven;   /* stable, as the NEW-VIEW of the active view proves; 0: nothing */
 	bool empty;	   /* does not know yet whether it has forgotten anything */
 	bool recovering;   /* votes in nothing */
 	bool caught_up;	   /* as far as f+1 others say that they are, with a quorum in reach */

@@ -2,7 +2,8 @@
  * Coming back: draft {#rejoin}. A replica that no longer knows what it voted for votes in nothing
  * until everything for which it may have voted is settled.
  *
- *  1. It finds out: an empty history among others that are not in genesis, the shell's word, a vote
+ *  1. It finds out: an empty history among others that are not in genesis, the shell's word (at a
+ * start, or PBFT_EV_LOST), a vote
  * of its own that it does not know (show.c), or a REJOIN for which it did not ask.
  *  2. Mute, it follows: fetches, executes, takes NEW-VIEWs. The shell orders its REJOIN.
  *  3. REJOIN executed at r: r is the incarnation in all its votes from then on. Null batches fill
@@ -149,11 +150,21 @@ static void incarnations(struct pbft *p, const uint64_t *now, bool own)
 		p->rejoined = own ? now[self] : 0;
 }
 
+/* Of batches that are executed once more (on_lost.c): what came of them is known. */
+static bool is_older(const struct pbft *p, const uint64_t *now)
+{
+	for (uint8_t i = 0; i < p->conf.n; i++)
+		if (now[i] < p->incarnations[i])
+			return true;
+	return false;
+}
+
 void pbft_rejoin_executed(struct pbft *p, const struct pbft_event *ev)
 {
 	const uint64_t *now = ev->u.executed.incarnation;
 
-	if (now != NULL && memcmp(now, p->incarnations, p->conf.n * sizeof(uint64_t)) != 0)
+	if (now != NULL && !is_older(p, now) &&
+	    memcmp(now, p->incarnations, p->conf.n * sizeof(uint64_t)) != 0)
 		incarnations(p, now, ev->u.executed.rejoined);
 }
 

@@ -326,13 +326,15 @@ static bool next_history(struct transfer *t, uint64_t now_ms, struct transfer_or
 	close_done(t);
 	open_next(t);
 	if (is_complete(t)) {
+		if (t->no_room)
+			return false;
 		t->phase = TRANSFER_INSTALLING;
 		out->kind = TRANSFER_INSTALL;
 		return true;
 	}
 	if (next_look(t, out))
 		return true;
-	for (size_t i = 0; i < TRANSFER_OPEN && !t->full; i++) {
+	for (size_t i = 0; i < TRANSFER_OPEN && !t->full && !t->no_room; i++) {
 		struct transfer_section *s = &t->open[i];
 
 		if (s->step == FETCHING && ask_chunks(t, s, now_ms, out))

@@ -99,6 +99,7 @@ struct transfer {
 	struct transfer_asked asked[TRANSFER_ASKED_MAX * AP_REPLICAS_MAX];
 	uint32_t barren; /* questions in vain since something useful came */
 	bool full;	 /* the shell has as much to store as it may: nothing is asked for */
+	bool no_room;	 /* nor is anything installed: the disk is nearly full */
 	/* of this run of the process */
 	uint64_t chunks, begun; /* taken; times that it began (again) */
 };

@@ -72,7 +72,7 @@ writes_find_no_room() {
 
 # The store is written at checkpoints, by a thread of its own.
 store_fails() {
-	fails_with 'store.*(Input/output error|no read transaction)' -P "$net/replica-$which/data/store/data.mdb" \
+	fails_with 'store.*(Input/output error|cannot be read)' -P "$net/replica-$which/data/store/data.mdb" \
 		-e trace=pwrite64,pwritev,fdatasync -e inject=pwrite64,pwritev,fdatasync:error=EIO:when=2+
 }
 

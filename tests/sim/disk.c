@@ -438,6 +438,21 @@ uint64_t __wrap_disk_room(const char *path)
 	return UINT32_MAX;
 }
 
+uint64_t journal_octets(struct journal *j)
+{
+	(void)j;
+	return 0;
+}
+
+int journal_scrub(struct journal *j, struct journal_scrub *scrub, uint64_t budget, struct disk_error *why)
+{
+	(void)j;
+	(void)budget;
+	(void)why;
+	scrub->is_done = true;
+	return 0;
+}
+
 int journal_find(struct journal *j, uint64_t seq, uint8_t type)
 {
 	const struct record *r =

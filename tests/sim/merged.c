@@ -39,6 +39,8 @@ struct store {
 struct merge {
 	struct node *node;
 	struct merge_job *job, *ended;
+	bool is_rotten; /* the next lookup meets damage */
+	const char *damage;
 };
 
 static void *must(void *p)
@@ -242,7 +244,7 @@ bool merge_start(struct merge *m, struct merge_job *job)
 {
 	struct node *n = m->node;
 
-	if (m->job != NULL || m->ended != NULL)
+	if (m->job != NULL || m->ended != NULL || job->errand != NULL)
 		return false;
 	m->job = job;
 	agenda_add(&sim->agenda,
@@ -287,6 +289,19 @@ void merge_crash(struct node *n)
 
 /* ---- the index's side ---- */
 
+uint64_t merge_octets(const struct merge *m)
+{
+	(void)m;
+	return 0;
+}
+
+void merge_scrub(struct merge *m, struct merge_scrub *scrub, uint64_t budget)
+{
+	(void)m;
+	(void)budget;
+	scrub->is_done = true; /* memory is whole */
+}
+
 bool merge_busy(const struct merge *m)
 {
 	return m->job != NULL || m->ended != NULL;
@@ -304,6 +319,35 @@ struct merge_job *merge_ended(struct merge *m)
 
 	m->ended = NULL;
 	return job;
+}
+
+const char *merge_damage(const struct merge *m)
+{
+	return m == NULL ? NULL : m->damage;
+}
+
+void merge_damaged(struct merge *m, const char *what)
+{
+	(void)what;
+	m->damage = "the store is damaged";
+}
+
+void disk_rot(struct node *n)
+{
+	if (n->disk->merge != NULL)
+		n->disk->merge->is_rotten = true;
+}
+
+bool disk_is_damaged(const struct node *n)
+{
+	return merge_damage(n->disk->merge) != NULL;
+}
+
+static bool meets_damage(struct merge *m)
+{
+	if (m->is_rotten)
+		merge_damaged(m, "a record");
+	return m->is_rotten;
 }
 
 const char *merge_error(const struct merge *m)
@@ -324,8 +368,11 @@ void merge_read_end(struct merge *m)
 
 int merge_find(struct merge *m, const uint8_t id[AP_ID_LEN], struct merged_outcome *out)
 {
-	const struct kept *k = *place(m->node->disk->store, id);
+	const struct kept *k;
 
+	if (meets_damage(m))
+		return -1;
+	k = *place(m->node->disk->store, id);
 	if (k == NULL)
 		return 0;
 	*out = k->outcome;
@@ -433,6 +480,12 @@ void disk_wipe(struct node *n)
 		return;
 	store_free(n->disk->store);
 	n->disk->store = store_new();
+}
+
+bool merge_drop_aside(const struct index_conf *conf)
+{
+	(void)conf;
+	return false; /* there is nothing aside here */
 }
 
 int merge_put_aside(const struct index_conf *conf, struct disk_error *why)

@@ -21,6 +21,7 @@ static void conf_fill(struct conf *c)
 #include "daemon/conf.def"
 	/* clients of the simulation share a few addresses */
 	c->cookieless_rate = 1000000;
+	c->scrub_hours = 0; /* what is in memory does not rot by itself */
 }
 
 static void netfile_fill(struct netfile *net)

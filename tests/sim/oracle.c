@@ -112,6 +112,8 @@ void __wrap_pbft_step(struct pbft *p, const struct pbft_event *ev, struct pbft_u
 	if (ev->kind == PBFT_EV_STATE)
 		oracle_transferred(sim->current, ev);
 	__real_pbft_step(p, ev, u);
+	if (ev->kind == PBFT_EV_LOST)
+		oracle_lost(sim->current);
 	sim->steps++;
 	oracle_step(sim->current, p, ev, u);
 }
@@ -122,6 +124,8 @@ void __wrap_machine_apply(struct machine *m, const struct machine_batch *batch,
 	bool was_live = machine_key(m)->phase == MACHINE_LIVE;
 
 	__real_machine_apply(m, batch, result);
+	if (disk_is_damaged(sim->current))
+		return; /* what comes of it must not count: if it does, it shows in what comes next */
 	for (uint8_t id = 1; id <= sim->o.n; id++)
 		if (machine_incarnations(m)[id - 1] > oracle()->incarnation[id])
 			oracle()->incarnation[id] = machine_incarnations(m)[id - 1];

@@ -49,5 +49,6 @@ const uint8_t *oracle_running(uint64_t seq); /* of the log */
 
 /* In oracle_log.c: before the core takes a transferred state. */
 void oracle_transferred(struct node *n, const struct pbft_event *ev);
+void oracle_lost(struct node *n);
 
 #endif

@@ -195,6 +195,13 @@ void oracle_transferred(struct node *n, const struct pbft_event *ev)
 	oracle()->seen[n->index].executed = seq;
 }
 
+/* Its machine is at the beginning, or where it was. */
+void oracle_lost(struct node *n)
+{
+	trace_mile("the state of %u is damaged, or made again", n->id);
+	oracle()->seen[n->index].executed = machine_seq(n->run->machine);
+}
+
 void oracle_applied(struct node *n, const struct machine *m, const struct machine_batch *batch,
 		    const struct machine_result *r, bool was_live)
 {

@@ -75,6 +75,15 @@ static bool can_sign(const struct machine_set *set)
 	return true;
 }
 
+/* Then it has executed late, or has yet to. */
+static bool is_anyone_damaged(void)
+{
+	for (size_t i = 0; i < sim->n_nodes; i++)
+		if (sim->nodes[i].run != NULL && sim->nodes[i].run->damages > 0)
+			return true;
+	return false;
+}
+
 /* draft {#retry}: how often a batch has to be tried where only signers are at fault: each time
  * costs those that did not sign their place */
 static void check_retry(const struct machine_retry *r)
@@ -83,7 +92,8 @@ static void check_retry(const struct machine_retry *r)
 
 	if (r->attempt == 0)
 		return;
-	if (t->can_sign && t->late_us != 0 && t->late_us < t->first_us + 1000 * LATE_MS)
+	if (t->can_sign && t->late_us != 0 && t->late_us < t->first_us + 1000 * LATE_MS &&
+	    !is_anyone_damaged())
 		sim_fail("L3: %llu is tried again, and a set of correct members was to sign it",
 			 (ull)r->statement.seq);
 	if (t->attempts == 0 && is_timely())

@@ -327,6 +327,10 @@ static void wipes(struct drawing *d)
 		uint64_t at = rng_between(&d->rng, from, to > from ? to - 1 : to);
 		int64_t r = somebody(d);
 
+		if (rng_chance(&d->rng, 500)) {
+			add(d, at, PLAN_ROT, r, 0, 0);
+			continue;
+		}
 		add(d, at, PLAN_WIPE, r, 0, 0);
 		add(d, at + rng_spread(&d->rng, 100), PLAN_START, r, 0, 0);
 	}

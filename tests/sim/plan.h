@@ -29,6 +29,7 @@
 	ACTION(FAIL, "fail-disk", "r")	     /* the next sync fails */                             \
 	ACTION(FULL, "full-disk", "r", "on") /* the journal has room: 0; none: 1; little: 2 */     \
 	ACTION(WIPE, "wipe-store", "r")	     /* what is merged is gone, the journal is not */      \
+	ACTION(ROT, "rot-store", "r")	     /* ... is damaged: the next lookup meets it */        \
 	ACTION(ASK, "ask", "c", "i", "verb", "value", "r") /* verb 0: read */                      \
 	ACTION(LIAR, "liar", "c", "r", "what")		   /* a client's nonsense */
 

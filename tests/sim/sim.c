@@ -117,6 +117,9 @@ static void on_node(const struct action *a)
 		node_die(n, false);
 		disk_wipe(n);
 		break;
+	case PLAN_ROT:
+		disk_rot(n);
+		break;
 	default:
 		n->full_disk = a->arg[1] == 1;
 		n->short_disk = a->arg[1] == 2;

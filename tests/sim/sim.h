@@ -246,6 +246,8 @@ void disk_merged(struct node *n);
 void disk_fail_next(struct node *n);
 void disk_wipe(struct node *n);		       /* what is merged, unless it is the last copy */
 void disk_lose(struct node *n, unsigned what); /* enum plan_loss */
+void disk_rot(struct node *n);		    /* the next lookup in it meets damage */
+bool disk_is_damaged(const struct node *n); /* it has */
 void disk_heal(struct node *n);
 /* Is there a durable record of this type and sequence for which `fits` holds? */
 typedef bool disk_fits(void *arg, const uint8_t *octets, size_t len);

@@ -284,6 +284,21 @@ static void a_mark_is_left_with_twice_the_room_of_when_it_was_reached(void **sta
 	assert_int_equal(marks_level(PBFT_DISK_SHORT, &v), PBFT_DISK_ENOUGH);
 }
 
+static void a_transferred_state_leaves_the_first_mark_room(void **state)
+{
+	struct marks_view v = {.segment = 1600, .disk_free = 400 + 4 * 100};
+
+	(void)state;
+	assert_true(marks_may_take(&v, 100));
+	assert_false(marks_may_take(&v, 101));
+	v.disk_free--;
+	assert_false(marks_may_take(&v, 100));
+	v.disk_free = 399;
+	assert_false(marks_may_take(&v, 0));
+	v.disk_free = UINT64_MAX;
+	assert_false(marks_may_take(&v, UINT64_MAX));
+}
+
 static void a_disk_without_room_for_the_store_is_nearly_full(void **state)
 {
 	struct marks_view v = {.segment = 1600, .disk_free = 399, .journal_room = 3000};
@@ -317,6 +332,7 @@ int main(void)
 		cmocka_unit_test(ticks_keep_the_network_and_nothing_else),
 		cmocka_unit_test(a_mark_is_left_with_twice_the_room_of_when_it_was_reached),
 		cmocka_unit_test(a_disk_without_room_for_the_store_is_nearly_full),
+		cmocka_unit_test(a_transferred_state_leaves_the_first_mark_room),
 	};
 
 	return cmocka_run_group_tests_name("disk_marks", tests, NULL, NULL);

@@ -872,10 +872,10 @@ static void damage_is_told_and_latched(void **state)
 	assert_true(damage(e, (const uint8_t *)"a value to be damaged", 21, 3) > 0);
 	assert_null(index_error(e->index));
 	assert_int_equal(answer(e, &i, &seq), INDEX_NONE);
-	assert_non_null(index_error(e->index));
-	assert_non_null(strstr(index_error(e->index), "damaged"));
+	assert_non_null(index_damage(e->index));
+	assert_non_null(strstr(index_damage(e->index), "damaged"));
 	answer(e, &j, &seq);
-	assert_non_null(index_error(e->index));
+	assert_non_null(index_damage(e->index));
 }
 
 static void damage_met_in_execution_is_told_before_the_batch_counts(void **state)
@@ -888,7 +888,7 @@ static void damage_met_in_execution_is_told_before_the_batch_counts(void **state
 	edge_checkpoint(e);
 	assert_true(damage(e, (const uint8_t *)"a value to be damaged", 21, 3) > 0);
 	edge_decide(e, &i, "decided anew", false);
-	assert_non_null(index_error(e->index));
+	assert_non_null(index_damage(e->index));
 	index_stable(e->index, snapshot(e)); /* and nothing is written any more */
 	assert_false(index_poll(e->index) == machine_seq(e->machine));
 }

@@ -329,6 +329,35 @@ static void full_store_is_waited_for(void **state)
 	free(w);
 }
 
+static void without_room_nothing_is_asked_for_or_installed(void **state)
+{
+	struct world *w = world_new(16);
+	struct transfer_order o;
+
+	(void)state;
+	transfer_begin(&w->t, 0, w->now);
+	transfer_next(&w->t, w->now, &o);
+	obey(w, &o);
+	w->t.no_room = true;
+	transfer_next(&w->t, w->now, &o);
+	assert_int_equal(o.kind, TRANSFER_NOTHING);
+	w->t.no_room = false;
+	for (int turns = 0; turns < 1000 && w->t.phase == TRANSFER_HISTORY; turns++) {
+		transfer_next(&w->t, w->now, &o);
+		if (o.kind == TRANSFER_INSTALL)
+			break;
+		obey(w, &o);
+		w->t.no_room = w->took[16] && w->took[14]; /* soon all is there, and waits */
+		transfer_next(&w->t, w->now, &o);
+		assert_true(!w->t.no_room || o.kind == TRANSFER_NOTHING || o.kind == TRANSFER_LOOK);
+		if (o.kind != TRANSFER_NOTHING)
+			obey(w, &o);
+		w->t.no_room = false;
+	}
+	assert_int_equal(o.kind, TRANSFER_INSTALL);
+	free(w);
+}
+
 static void old_state_is_not_taken(void **state)
 {
 	struct world *w = world_new(16);
@@ -438,6 +467,7 @@ int main(void)
 		cmocka_unit_test(nobody_has_it_begins_again),
 		cmocka_unit_test(liar_is_asked_for_a_state_again_only_after_the_others),
 		cmocka_unit_test(full_store_is_waited_for),
+		cmocka_unit_test(without_room_nothing_is_asked_for_or_installed),
 		cmocka_unit_test(old_state_is_not_taken),
 		cmocka_unit_test(section_that_was_not_asked_for_is_not_taken),
 		cmocka_unit_test(liar_is_in_vain_once_however_often_it_lies),
