@@ -268,7 +268,7 @@ static void a_state_that_is_another_one_is_found(void **state)
 
 /* ---- the journal ---- */
 
-static void damage_in_votes_that_count_makes_it_silent(void **state)
+static void damage_in_votes_that_count_makes_it_recover(void **state)
 {
 	struct bed *b = *state;
 	struct wait w = {VICTIM, 1};
@@ -281,7 +281,7 @@ static void damage_in_votes_that_count_makes_it_silent(void **state)
 	run_scrub(b->c->run[VICTIM]);
 	cluster_until(b->c, is_mended, &w);
 	pbft_info(b->c->run[VICTIM]->pbft, &info);
-	assert_true(info.silent);
+	assert_true(info.recovering || info.incarnation > 0); /* or it has come back already */
 	bed_decide(b, &k, 0);
 	cluster_settle(b->c);
 	cluster_state(b->c, digest);
@@ -311,7 +311,7 @@ int main(int argc, char **argv)
 		TEST(a_node_of_the_history_that_is_another_one_is_found),
 		TEST(a_chunk_that_is_another_one_is_found),
 		TEST(a_state_that_is_another_one_is_found),
-		TEST(damage_in_votes_that_count_makes_it_silent),
+		TEST(damage_in_votes_that_count_makes_it_recover),
 	};
 
 	if (argc > 1) /* one of them, by name */
