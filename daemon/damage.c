@@ -10,7 +10,10 @@
 #include "daemon/log.h"
 #include "daemon/run_priv.h"
 
-enum { REBUILD_BATCHES = 16 }; /* in one turn: some milliseconds */
+enum {
+	REBUILD_MS = 5000,    /* a transfer goes first: it is faster, and brings proofs along */
+	REBUILD_BATCHES = 16, /* in one turn: some milliseconds */
+};
 
 static void lose(struct run *r, bool state, bool votes)
 {
@@ -42,6 +45,7 @@ void damage_look(struct run *r)
 	lose(r, true, false);
 	pbft_info(r->pbft, &core);
 	r->rebuilds = core.lacks && r->quarantine == QUARANTINE_NONE;
+	r->rebuild_ms = run_now() + REBUILD_MS;
 }
 
 static bool rebuild_one(struct run *r, uint64_t seq)
@@ -74,7 +78,7 @@ void damage_turn(struct run *r)
 	struct pbft_info core;
 	uint64_t seq;
 
-	if (!r->rebuilds || r->failure[0] != '\0')
+	if (!r->rebuilds || run_now() < r->rebuild_ms || r->failure[0] != '\0')
 		return;
 	pbft_info(r->pbft, &core);
 	r->rebuilds = core.lacks && machine_seq(r->machine) < core.executed;

@@ -10,8 +10,9 @@ struct run;
 
 /* Has the index met any? Not within a step of the core. */
 void damage_look(struct run *);
-/* At the end of each turn: some of the lost state is made again from the own journal, while that of
- * others is fetched; whichever is first. So nothing is lost where all members have lost it. */
+/* At the end of each turn: where no state could be transferred for some seconds, some of it is made
+ * again from the own journal, as far as that reaches back; whichever is first. So nothing is lost
+ * where all members have lost it. */
 void damage_turn(struct run *);
 /* The journal is damaged where it holds votes that may still count. The core is told by
  * PBFT_EV_LOST, as of a disk that is lost: it is recovering from here on (recover.h). Not within a

@@ -80,7 +80,8 @@ struct run {
 	uint64_t diverged_seq; /* of the checkpoint that put it there, if that was in this run */
 	char votes_damage[DISK_ERROR_MAX]; /* of the journal, where it holds votes */
 	uint64_t again_to;     /* batches up to here are executed once more */
-	bool rebuilds;         /* from the own journal: damage.c */
+	bool rebuilds;         /* from the own journal, not before: damage.c */
+	uint64_t rebuild_ms;
 	uint64_t damages;      /* found in this run */
 	struct {
 		uint64_t slot;

@@ -106,7 +106,7 @@ static void refused(uint64_t seq, uint16_t who)
 
 static void lose(bool state, bool votes)
 {
-	struct pbft_event ev = {.kind = PBFT_EV_LOST, .u.lost = {state, votes}};
+	struct pbft_event ev = {.kind = PBFT_EV_LOST, .u.lost = {.state = state, .votes = votes}};
 
 	rig_event(&r, &ev);
 	rig_clear(&r);
