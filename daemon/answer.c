@@ -15,6 +15,7 @@
 #include "libproto/instance.h"
 #include "libproto/name.h"
 #include "libproto/outcome.h"
+#include "libproto/vote.h"
 
 struct answers {
 	struct answers_conf conf;
@@ -450,7 +451,19 @@ static int proposal_check(const struct ask *k, const struct ap_rr *rr, const uin
 			    &a->descriptor.terms) ||
 	    memcmp(right, id, AP_ID_LEN) != 0)
 		return AGREE_EWRONGID;
-	return ap_terms_is_open(&a->descriptor.terms) ? 0 : AGREE_ENOTOPEN;
+	return ap_vote_check(&a->descriptor.terms, p);
+}
+
+/* draft {#votes}: "The replica that takes a vote from its party refuses one that does not show this
+ * before it is ordered" */
+static int credential_check(const struct ask *k, const uint8_t id[AP_ID_LEN])
+{
+	struct answers *a = k->a;
+
+	if (a->conf.votes == NULL)
+		return 0;
+	return votes_check(a->conf.votes, a->conf.machine, id, &a->propose,
+			   a->propose.descriptor.len > 0 ? &a->descriptor : NULL);
 }
 
 static size_t propose(const struct ask *k, const struct ap_rr *rr, const uint8_t id[AP_ID_LEN])
@@ -475,6 +488,9 @@ static size_t propose(const struct ask *k, const struct ap_rr *rr, const uint8_t
 	n = answer_final(k, id);
 	if (n > 0)
 		return n;
+	why = credential_check(k, id);
+	if (why != 0)
+		return refuse(k, answers_rcode(why), why, NULL);
 	memcpy(request.id.octets, id, AP_ID_LEN);
 	request.propose = rr->rdata;
 	ap_writer_init(&w, op, sizeof(op));

@@ -7,6 +7,7 @@
 
 #include "daemon/client.h"
 #include "daemon/relay.h"
+#include "daemon/votes.h"
 #include "libproto/dns.h"
 
 struct answers;
@@ -17,6 +18,7 @@ struct answers_conf {
 	uint8_t self;
 	struct index *index;
 	const struct machine *machine;
+	struct votes *votes; /* NULL: credentials are left to the machine */
 	struct relay *relay; /* set by answers_relay() */
 };
 

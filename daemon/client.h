@@ -25,7 +25,8 @@ struct clients_conf {
 	uint8_t self;
 	uint64_t start; /* run number: relay's */
 	struct index *index;
-	const struct machine *machine; /* read: phase, key, T, F, sequence */
+	const struct machine *machine; /* read: phase, key, T, F, sequence, undecided instances */
+	struct votes *votes;
 	const int *udp_fds, *tcp_fds;  /* bound; taken over */
 	size_t n_fds;
 	void (*wake)(void *arg); /* relay has something to fill */

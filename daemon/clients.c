@@ -42,7 +42,8 @@ static int start(struct clients *c, struct event_base *base, const struct client
 				  .net = conf->net,
 				  .self = conf->self,
 				  .index = conf->index,
-				  .machine = conf->machine};
+				  .machine = conf->machine,
+				  .votes = conf->votes};
 	struct relay_conf rc = {.self = conf->self,
 				.start = conf->start,
 				.pending_max = conf->conf->pending_max,

@@ -210,6 +210,8 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 		fill(r);
 	clients_flush(r->clients);
 	set_timer(r, wake);
+	if (votes_turn(r->votes, r->machine, r->bodies)) /* one at a time, behind what has come */
+		event_active(r->turn, EV_TIMEOUT, 0);
 	if (is_idle(r) && (sign_idle(r->sign, r->machine) || keygen_idle(r->keygen)))
 		event_active(r->turn, EV_TIMEOUT, 0);
 }
@@ -454,6 +456,7 @@ static bool on_core_frame(struct run *r, uint8_t from, uint8_t type, const uint8
 		if (bodies_put(r->bodies, digest, body.data, body.len, bundle ? NULL : &r->batch) !=
 		    0)
 			return true; /* no room now; it is sent again */
+		votes_arrived(r->votes, digest);
 	}
 	if (ev.kind == PBFT_EV_BODY)
 		body_signature(r, octets, len);
@@ -624,7 +627,11 @@ static int start_cores(struct run *r, struct disk_error *why)
 
 	memcpy(mc.genesis, r->net.genesis, 32);
 	ap_digest_genesis(ap_sha256, pc.running0, r->net.genesis);
+	r->votes = votes_new();
+	if (r->votes == NULL)
+		return disk_say(why, DISK_ESYSTEM, "out of memory for votes");
 	keygen_funcs(r->keygen, &funcs);
+	votes_funcs(r->votes, &funcs);
 	index_store(r->index, &store);
 	r->machine_memory = malloc(machine_size(&mc));
 	r->pbft_memory = malloc(pbft_size(&pc));
@@ -721,6 +728,7 @@ static int start_clients(struct run *r, const struct run_sockets *s, struct disk
 				  .start = r->boot,
 				  .index = r->index,
 				  .machine = r->machine,
+				  .votes = r->votes,
 				  .udp_fds = s->udp_fds,
 				  .tcp_fds = s->tcp_fds,
 				  .n_fds = s->n,
@@ -866,6 +874,7 @@ void run_free(struct run *r)
 	free_event(r->index_event);
 	sign_free(r->sign);
 	keygen_free(r->keygen);
+	votes_free(r->votes);
 	frost_free(r->frost);
 	journal_close(r->journal, NULL);
 	index_close(r->index);

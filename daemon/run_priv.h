@@ -18,6 +18,7 @@
 #include "daemon/sign.h"
 #include "daemon/verify.h"
 #include "daemon/views.h"
+#include "daemon/votes.h"
 
 enum {
 	RUN_WINDOW = 256,
@@ -78,6 +79,7 @@ struct run {
 	struct pbft *pbft;
 	struct frost *frost;
 	struct keygen *keygen;
+	struct votes *votes;
 	struct sign *sign;
 	struct bodies *bodies;
 	struct peers *peers;

@@ -55,7 +55,24 @@ struct chunk_entry {
 	ap_outcome outcome;
 };
 
-/* false: the octets end here, or are none; see r->bad. */
+/* What stands behind the outcomes is passed over: what a machine makes of it shows whether it is
+ * right (daemon/machine/refill.c). */
+static void skip_changes(struct ap_reader *r)
+{
+	ap_span16 change;
+	ap_id id;
+	uint8_t relay = 128;
+
+	while (r->bad == NULL && ap_reader_left(r) > 0) {
+		ap_id_get(r, &id);
+		ap_u8_get(r, &relay);
+		ap_span16_get(r, &change);
+		if (relay < 128)
+			ap_reader_fail(r);
+	}
+}
+
+/* The next outcome. false: there is none; see r->bad. */
 static bool entry_next(struct ap_reader *r, struct chunk_entry *e)
 {
 	struct ap_reader inner;
@@ -66,6 +83,10 @@ static bool entry_next(struct ap_reader *r, struct chunk_entry *e)
 	ap_octets_get(r, e->id, AP_ID_LEN);
 	ap_u8_get(r, &e->relay);
 	ap_span16_get(r, &outcome);
+	if (r->bad == NULL && e->relay >= 128) {
+		skip_changes(r);
+		return false;
+	}
 	if (r->bad != NULL)
 		return false;
 	ap_reader_init(&inner, outcome.data, outcome.len);

@@ -70,6 +70,10 @@ struct machine_funcs {
 	void (*sid)(void *ctx, const uint8_t genesis[32], uint32_t epoch, uint8_t n,
 		    uint32_t attempt, uint8_t sid[32]);
 	void *ctx;
+	/* 0: this is the key's signature over the message. draft {#votes} */
+	int (*vote_check)(void *votes, const uint8_t key[32], const uint8_t sig[64],
+			  const uint8_t *message, size_t len);
+	void *votes;
 };
 
 /* Of the group key. draft {#keygen} */
@@ -115,8 +119,12 @@ struct machine_batch {
 	const struct machine_bundle *bundles;
 };
 
+/* Of no operation: an instance whose deadline has come. */
+#define MACHINE_NO_BUNDLE UINT16_MAX
+
 /* One per request or read executed, in order: a leaf of the batch, or a refusal. Beyond
- * AP_BATCH_REQUESTS_MAX in a batch they have no entry and no effect. */
+ * AP_BATCH_REQUESTS_MAX in a batch they have no entry and no effect. Behind them, as many as there
+ * is room for, those that expire. */
 struct machine_entry {
 	uint16_t bundle, op;   /* where it stands in the batch: indexes from 0 */
 	int16_t leaf;	       /* leaf index, or -1: refused */
@@ -146,6 +154,8 @@ struct machine_result {
 	uint64_t seq, time_ms; /* T(seq) */
 	uint8_t running[32];
 	uint8_t leaf[32]; /* of the history: the hash of this batch's chunk. draft {#state} */
+	ap_bytes changes; /* part of that chunk, behind its outcomes; the machine's, until it is
+			     called again */
 	/* 1: bundle i executed; 0: void, its number was used before */
 	uint16_t executed_bundles[MACHINE_BUNDLES_MAX];
 	size_t n_entries;
@@ -199,6 +209,23 @@ size_t machine_snapshot(const struct machine *m, uint8_t *out, size_t cap);
  * is that of a new network then. Whether they are those that the network agreed on is the caller's
  * to check, with machine_digest(). The store is the caller's to bring to the same sequence. */
 int machine_restore(struct machine *m, const uint8_t *octets, size_t len);
+
+/*
+ * Undecided instances are no part of these octets: they follow from the history. After a restore
+ * the chunks (outcomes and changes, without sequence and T) from machine_refill_from() up to the
+ * sequence restored are given back, in order, before anything else is done. -1: those are not its
+ * chunks, or there is no room: nothing may be executed.
+ */
+uint64_t machine_refill_from(const struct machine *m); /* 0: nothing is undecided */
+int machine_refill(struct machine *m, uint64_t seq, ap_bytes chunk);
+int machine_refill_done(const struct machine *m);
+
+/* An undecided instance; until the next batch. Octets of its encoded descriptor in `out`
+ * (AP_MAX_descriptor); 0: it is not registered. */
+size_t machine_undecided(const struct machine *m, const uint8_t id[AP_ID_LEN], uint8_t *out);
+size_t machine_undecided_count(const struct machine *m);
+/* T from which on something expires; UINT64_MAX: nothing will. */
+uint64_t machine_due(const struct machine *m);
 
 /* The tree of what became final, one leaf a batch: draft {#state}. */
 const struct ap_frontier *machine_history(const struct machine *m);

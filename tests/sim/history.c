@@ -99,6 +99,7 @@ void history_take_merge(struct history *h, const struct merge_job *job)
 		ap_writer_init(&w, value, MERGE_CHUNK_MAX);
 		for (; at < n && order[at]->sequence == first + i; at++)
 			merge_chunk_add(&w, order[at]);
+		ap_octets_put(&w, job->tail[i].changes, job->tail[i].changes_len);
 		put_chunk(h, first + i, job->tail[i].time_ms, ap_writer_bytes(&w));
 		put_hash(h, first + i, job->tail[i].hash);
 	}
