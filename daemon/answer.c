@@ -182,11 +182,14 @@ static size_t reply_outcome(struct answers *a, const struct asker *asker, const 
 {
 	uint32_t ttl = outcome_ttl(a, asker, id, &agree->outcome);
 	uint16_t type = asker->txt ? AP_RR_TXT : AP_RR_AGREE;
+	char text[AP_EDE_TEXT_MAX + 1];
 	struct ap_edns_out edns;
 	struct ap_dns_writer d;
 	struct ap_writer *w;
 
 	edns_of(a, asker, &edns);
+	if (asker->wait_refused != 0 && !ap_outcome_is_final(&agree->outcome))
+		ede_of(&edns, text, asker->wait_refused, NULL);
 	reply_begin(&d, asker, out, &edns);
 	if (stands_otherwise(asker, &agree->outcome))
 		ap_dns_rcode(&d, AP_RCODE_YXRRSET);
@@ -235,6 +238,25 @@ static size_t answer_final(const struct ask *k, const uint8_t id[AP_ID_LEN])
 	return reply_outcome(a, k->asker, id, &agree, k->out);
 }
 
+/* draft {#wait} */
+static void wait_begin(const struct ask *k, uint64_t now_ms)
+{
+	const struct answers *a = k->a;
+	uint64_t wait_s = k->m->edns.wait_s;
+
+	if (!k->m->edns.has_wait || wait_s == 0)
+		return;
+	if (!k->asker->tcp) {
+		k->asker->wait_refused = AGREE_EWAIT;
+	} else if (a->conf.waiters == NULL || !waiters_room(a->conf.waiters, k->asker)) {
+		k->asker->wait_refused = AGREE_ENOWAIT;
+	} else {
+		if (wait_s > a->conf.conf->wait_max)
+			wait_s = a->conf.conf->wait_max;
+		k->asker->wait_until_ms = now_ms + wait_s * 1000;
+	}
+}
+
 static size_t order(const struct ask *k, uint8_t kind, const uint8_t *op, size_t len,
 		    const uint8_t id[AP_ID_LEN])
 {
@@ -248,6 +270,7 @@ static size_t order(const struct ask *k, uint8_t kind, const uint8_t *op, size_t
 		return refuse(k, AP_RCODE_REFUSED, AGREE_ERATE, NULL);
 	}
 	a->info.cookieless += !k->trusted;
+	wait_begin(k, now);
 	status = relay_submit(a->conf.relay, kind, op, len, id, k->asker, now);
 	return status == 0 ? 0 : refuse(k, answers_rcode(status), status, NULL);
 }
@@ -581,6 +604,9 @@ static void asker_fill(struct answers *a, const struct ap_dns *m, size_t len, st
 	asker->nsid = m->edns.nsid && !a->conf.conf->hide_identity;
 	asker->has_cookie = asker->txt = asker->nxrrset = asker->proposes = false;
 	asker->value_len = 0;
+	asker->wait_until_ms = 0;
+	asker->held = false;
+	asker->wait_refused = 0;
 	k->trusted = cookie_in(a, m, asker) || asker->tcp;
 	asker->limit = limit_of(m, asker, len, k->trusted);
 }

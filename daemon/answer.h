@@ -8,6 +8,7 @@
 #include "daemon/client.h"
 #include "daemon/relay.h"
 #include "daemon/votes.h"
+#include "daemon/waiters.h"
 #include "libproto/dns.h"
 
 struct answers;
@@ -19,6 +20,7 @@ struct answers_conf {
 	struct index *index;
 	const struct machine *machine;
 	struct votes *votes; /* NULL: credentials are left to the machine */
+	struct waiters *waiters; /* NULL: nobody waits */
 	struct relay *relay; /* set by answers_relay() */
 };
 

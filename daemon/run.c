@@ -165,6 +165,41 @@ static void tick_if_idle(struct run *r)
 		relay_submit_own(clients_relay(r->clients), AP_OP_tick, NULL, 0);
 }
 
+/* draft {#deadlines}. Returns when to look again. */
+static uint64_t fire_deadlines(struct run *r)
+{
+	struct due_view v = {.due_ms = machine_due(r->machine), .now_ms = run_now()};
+	struct pbft_event ev = {.kind = PBFT_EV_FROZEN};
+	struct pbft_info info;
+	uint64_t wake_ms;
+
+	if (v.due_ms == UINT64_MAX)
+		return UINT64_MAX;
+	pbft_info(r->pbft, &info);
+	if (info.lacks || info.diverged)
+		return UINT64_MAX;
+	v.wall_ms = clock_time(&r->clock, run_wall(), v.now_ms);
+	v.clock_bound_ms = r->net.clock_bound_s * 1000;
+	v.timeout_ms = RUN_TIMEOUT_MS;
+	v.primary = info.view_active && info.primary == r->self;
+	v.in_flight = info.in_flight > 0;
+	v.view_active = info.view_active;
+	v.view = info.view;
+	v.batches = r->batches;
+	switch (due_look(&r->due, &v, &wake_ms)) {
+	case DUE_TICK:
+		relay_submit_own(clients_relay(r->clients), AP_OP_tick, NULL, 0);
+		break;
+	case DUE_FROZEN:
+		log_say(LOG_L_INFO, "member %u lets no time pass: leaving its view", info.primary);
+		run_step(r, &ev);
+		break;
+	case DUE_NOTHING:
+		break;
+	}
+	return wake_ms;
+}
+
 static void set_timer(struct run *r, uint64_t wake)
 {
 	uint64_t now = run_now(), in = wake > now ? wake - now : 0;
@@ -202,10 +237,11 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	fill(r);
 	wake = least(wake, r->core_wake_ms);
-	wake = least(wake, relay_tick(clients_relay(r->clients), now));
+	wake = least(wake, clients_tick(r->clients, now));
 	wake = least(wake, sign_tick(r->sign, now));
 	wake = least(wake, keygen_wake(r->keygen));
 	wake = least(wake, fetch_state_turn(r));
+	wake = least(wake, fire_deadlines(r));
 	if (relay_waiting(clients_relay(r->clients)))
 		fill(r);
 	clients_flush(r->clients);

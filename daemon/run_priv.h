@@ -5,6 +5,7 @@
 #include "daemon/bodies.h"
 #include "daemon/clock.h"
 #include "daemon/client.h"
+#include "daemon/due.h"
 #include "daemon/fetch_state.h"
 #include "daemon/frost/frost.h"
 #include "daemon/index.h"
@@ -80,6 +81,7 @@ struct run {
 	struct frost *frost;
 	struct keygen *keygen;
 	struct votes *votes;
+	struct due due;
 	struct sign *sign;
 	struct bodies *bodies;
 	struct peers *peers;

@@ -29,7 +29,8 @@ int undecided_refill(struct run *r, struct disk_error *why)
 		status = machine_refill_done(r->machine);
 	if (status == 0)
 		return 0;
-	return disk_say(why, DISK_EDAMAGED,
-			"the store's history does not give the undecided instances of its state: move "
-			"the data directory away and start this replica from another's");
+	return disk_say(
+		why, DISK_EDAMAGED,
+		"the store's history does not give the undecided instances of its state: move "
+		"the data directory away and start this replica from another's");
 }

@@ -48,7 +48,8 @@ void votes_info(const struct votes *v, struct votes_info *info)
 
 /* ---- verdicts ---- */
 
-static bool is_good(const uint8_t key[32], const uint8_t sig[64], const uint8_t *message, size_t len)
+static bool is_good(const uint8_t key[32], const uint8_t sig[64], const uint8_t *message,
+		    size_t len)
 {
 	return crypto_sign_verify_detached(sig, message, len, key) == 0;
 }
@@ -93,8 +94,8 @@ static int credential_check(struct votes *v, const uint8_t id[AP_ID_LEN], const 
 			       ? 0
 			       : AGREE_ECREDENTIAL;
 	len = ap_vote_put(message, p->verb, id, &p->value);
-	return vote_check(v, d->terms.parties[p->party].key.it.octets, p->credential.octets, message,
-			  len);
+	return vote_check(v, d->terms.parties[p->party].key.it.octets, p->credential.octets,
+			  message, len);
 }
 
 int votes_check(struct votes *v, const struct machine *m, const uint8_t id[AP_ID_LEN],

@@ -400,6 +400,19 @@ void tcp_free(struct tcp *t)
 	free(t);
 }
 
+bool tcp_has(const struct tcp *t, const struct asker *asker)
+{
+	(void)t;
+	(void)asker;
+	return true;
+}
+
+void tcp_hold(struct tcp *t, const struct asker *asker)
+{
+	(void)t;
+	(void)asker;
+}
+
 size_t tcp_open(const struct tcp *t)
 {
 	(void)t;
