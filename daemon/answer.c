@@ -209,12 +209,35 @@ static size_t reply_outcome(struct answers *a, const struct asker *asker, const 
 	return reply_end(a, &d);
 }
 
+static void heals_in(char text[32], uint64_t in_s)
+{
+	snprintf(text, 32, "in %llu s", (unsigned long long)in_s);
+}
+
+/* draft {#limits}: "If time heals it the text begins with "in N s: "" */
+static const char *detail_of(const struct answers *a, const uint8_t id[AP_ID_LEN], int refusal,
+			     char text[32])
+{
+	uint64_t now = (uint64_t)time(NULL), from = ap_id_deadline(id) - a->conf.net->horizon_s;
+
+	if (refusal == AGREE_ECAPACITY || refusal == AGREE_EUNDECIDED)
+		heals_in(text, machine_room_in_s(a->conf.machine, a->conf.self, refusal));
+	else if (refusal == AGREE_EHORIZON && ap_id_deadline(id) > a->conf.net->horizon_s)
+		heals_in(text, from > now ? from - now : 1);
+	else
+		return NULL;
+	return text;
+}
+
 size_t answers_outcome(struct answers *a, const struct asker *asker, const uint8_t id[AP_ID_LEN],
 		       const ap_agree *agree, int refusal, uint8_t *out)
 {
+	char detail[32];
+
 	if (agree != NULL)
 		return reply_outcome(a, asker, id, agree, out);
-	return reply_error(a, asker, answers_rcode(refusal), refusal, NULL, out);
+	return reply_error(a, asker, answers_rcode(refusal), refusal,
+			   detail_of(a, id, refusal, detail), out);
 }
 
 /* ---- ordering ---- */
@@ -257,6 +280,22 @@ static void wait_begin(const struct ask *k, uint64_t now_ms)
 	}
 }
 
+/* Requests whose address may be forged have one limit together. 0: this one may be ordered. */
+static size_t admit(const struct ask *k)
+{
+	struct answers *a = k->a;
+
+	if (k->trusted)
+		return 0;
+	if (!limit_take(&a->cookieless, limit_now())) {
+		if (k->asker->has_cookie)
+			return refuse(k, AP_RCODE_BADCOOKIE, AGREE_ERATE, NULL);
+		return refuse(k, AP_RCODE_REFUSED, AGREE_ERATE, NULL);
+	}
+	a->info.cookieless++;
+	return 0;
+}
+
 static size_t order(const struct ask *k, uint8_t kind, const uint8_t *op, size_t len,
 		    const uint8_t id[AP_ID_LEN])
 {
@@ -264,12 +303,6 @@ static size_t order(const struct ask *k, uint8_t kind, const uint8_t *op, size_t
 	uint64_t now = limit_now();
 	int status;
 
-	if (!k->trusted && !limit_take(&a->cookieless, now)) {
-		if (k->asker->has_cookie)
-			return refuse(k, AP_RCODE_BADCOOKIE, AGREE_ERATE, NULL);
-		return refuse(k, AP_RCODE_REFUSED, AGREE_ERATE, NULL);
-	}
-	a->info.cookieless += !k->trusted;
 	wait_begin(k, now);
 	status = relay_submit(a->conf.relay, kind, op, len, id, k->asker, now);
 	return status == 0 ? 0 : refuse(k, answers_rcode(status), status, NULL);
@@ -288,6 +321,8 @@ static size_t read_instance(const struct ask *k, const uint8_t id[AP_ID_LEN])
 		return refuse(k, AP_RCODE_SERVFAIL, AGREE_EFORMING, NULL);
 	k->asker->txt = k->m->qtype == AP_RR_TXT;
 	n = answer_final(k, id);
+	if (n == 0)
+		n = admit(k);
 	if (n > 0)
 		return n;
 	memcpy(read.id.octets, id, AP_ID_LEN);
@@ -477,6 +512,31 @@ static int proposal_check(const struct ask *k, const struct ap_rr *rr, const uin
 	return ap_vote_check(&a->descriptor.terms, p);
 }
 
+/* Of this client's network, whose address is its own. 0: it has room. */
+static size_t within_quota(const struct ask *k, const uint8_t id[AP_ID_LEN])
+{
+	const struct answers *a = k->a;
+	struct machine_registration registered;
+	unsigned use = 0;
+	char detail[32];
+	uint64_t in_s;
+	int why;
+
+	if (a->propose.verb != AP_VERB_OBSERVE && a->propose.party != AP_PARTY_NONE)
+		use |= QUOTA_VOTE;
+	if (a->propose.descriptor.len > 0 && !ap_terms_is_open(&a->descriptor.terms) &&
+	    !machine_registration(a->conf.machine, id, &registered))
+		use |= QUOTA_REGISTER;
+	if (use == 0 || !k->trusted || a->conf.quota == NULL)
+		return 0;
+	why = quota_take(a->conf.quota, &k->asker->peer, use, limit_now(), (uint64_t)time(NULL),
+			 &in_s);
+	if (why == 0)
+		return 0;
+	heals_in(detail, in_s);
+	return refuse(k, answers_rcode(why), why, detail);
+}
+
 /* draft {#votes}: "The replica that takes a vote from its party refuses one that does not show this
  * before it is ordered" */
 static int credential_check(const struct ask *k, const uint8_t id[AP_ID_LEN])
@@ -509,6 +569,10 @@ static size_t propose(const struct ask *k, const struct ap_rr *rr, const uint8_t
 	if (a->propose.value.len > 0)
 		memcpy(k->asker->value, a->propose.value.data, a->propose.value.len);
 	n = answer_final(k, id);
+	if (n == 0)
+		n = admit(k);
+	if (n == 0)
+		n = within_quota(k, id);
 	if (n > 0)
 		return n;
 	why = credential_check(k, id);

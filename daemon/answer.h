@@ -6,6 +6,7 @@
 #define DAEMON_ANSWER_H
 
 #include "daemon/client.h"
+#include "daemon/quota.h"
 #include "daemon/relay.h"
 #include "daemon/votes.h"
 #include "daemon/waiters.h"
@@ -21,6 +22,7 @@ struct answers_conf {
 	const struct machine *machine;
 	struct votes *votes; /* NULL: credentials are left to the machine */
 	struct waiters *waiters; /* NULL: nobody waits */
+	struct quota *quota;     /* NULL: no limits of client networks */
 	struct relay *relay; /* set by answers_relay() */
 };
 

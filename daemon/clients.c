@@ -6,6 +6,7 @@
 
 #include "daemon/answer.h"
 #include "daemon/client.h"
+#include "daemon/quota.h"
 #include "daemon/tcp.h"
 #include "daemon/udp.h"
 #include "daemon/waiters.h"
@@ -22,6 +23,7 @@ struct clients {
 	struct udp *udp;
 	struct tcp *tcp;
 	struct waiters *waiters;
+	struct quota *quota;
 	uint8_t answer[ANSWER_MAX];
 };
 
@@ -52,6 +54,14 @@ static bool on_hold(void *arg, const struct asker *asker, const uint8_t id[AP_ID
 	if (!asker->held)
 		tcp_hold(c->tcp, asker);
 	return true;
+}
+
+static void on_pending(void *arg, const struct asker *asker, const uint8_t id[AP_ID_LEN],
+		       uint64_t seq)
+{
+	const struct clients *c = arg;
+
+	quota_pending(c->quota, &asker->peer, id, seq);
 }
 
 static int again(void *arg, uint8_t kind, const uint8_t *op, size_t len, const uint8_t id[AP_ID_LEN],
@@ -94,6 +104,7 @@ static int start(struct clients *c, struct event_base *base, const struct client
 				.again_ms = AGAIN_MS,
 				.index = conf->index,
 				.answer = on_answer,
+				.pending = on_pending,
 				.hold = on_hold,
 				.wake = conf->wake,
 				.arg = c,
@@ -111,9 +122,16 @@ static int start(struct clients *c, struct event_base *base, const struct client
 				  .answer = on_answer,
 				  .again = again,
 				  .arg = c};
+	struct quota_conf qc = {.undecided_max = conf->conf->address_undecided_max,
+				.votes_rate = conf->conf->address_votes_rate,
+				.self = conf->self,
+				.machine = conf->machine};
 	int status = waiters_new(&c->waiters, &wc);
 
+	if (status == 0)
+		status = quota_new(&c->quota, &qc);
 	ac.waiters = c->waiters;
+	ac.quota = c->quota;
 	if (status == 0)
 		status = answers_new(&c->answers, &ac);
 	if (status == 0)
@@ -152,6 +170,7 @@ void clients_free(struct clients *c)
 	relay_free(c->relay);
 	answers_free(c->answers);
 	waiters_free(c->waiters);
+	quota_free(c->quota);
 	free(c);
 }
 
@@ -162,6 +181,7 @@ struct relay *clients_relay(struct clients *c)
 
 bool clients_executed(struct clients *c, const struct machine_result *result)
 {
+	quota_executed(c->quota, result);
 	return waiters_executed(c->waiters, result);
 }
 

@@ -394,6 +394,9 @@ void relay_executed(struct relay *r, uint64_t counter, size_t bundle,
 			continue;
 		q = b->requests[e->op];
 		b->requests[e->op] = NULL;
+		if (r->conf.pending != NULL && e->leaf >= 0 &&
+		    e->outcome.status == AP_STATUS_PENDING)
+			r->conf.pending(r->conf.arg, &q->asker, q->id, result->seq);
 		if (e->leaf < 0)
 			done(r, q, NULL, e->refusal);
 		else if (!is_held(r, q, e, now_ms))

@@ -58,6 +58,8 @@ struct relay_conf {
 	/* The verdict on one request: agree != NULL: the record (outcome, proof); else refusal AGREE_E*. Called from
 	 * relay_executed, relay_signed and relay_tick, never from relay_submit. */
 	void (*answer)(void *arg, const struct asker *, const uint8_t id[AP_ID_LEN], const ap_agree *agree, int refusal);
+	/* A request was executed, to PENDING; before it is held or answered. May be NULL. */
+	void (*pending)(void *arg, const struct asker *, const uint8_t id[AP_ID_LEN], uint64_t seq);
 	/* A request whose asker waits was executed, to an outcome that is not final: true: it is taken over, else it is
 	 * answered. May be NULL. */
 	bool (*hold)(void *arg, const struct asker *, const uint8_t id[AP_ID_LEN], uint8_t kind, const uint8_t *op,

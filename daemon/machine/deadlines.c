@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "daemon/machine/inner.h"
+#include "libproto/agree_errors.h"
 #include "libproto/instance.h"
 
 static void drop(struct machine *m, struct machine_instance *it)
@@ -45,4 +46,21 @@ void machine_note_undecided(struct machine *m)
 uint64_t machine_due(const struct machine *m)
 {
 	return m->instances.due_s == UINT64_MAX ? UINT64_MAX : machine_ms(m->instances.due_s);
+}
+
+uint64_t machine_room_in_s(const struct machine *m, uint8_t relay, int refusal)
+{
+	const struct machine_retain *retain = &m->state.retain;
+	uint64_t bucket = machine_retain_low(retain), last = bucket + MACHINE_BUCKETS, at_ms;
+
+	if (refusal == AGREE_EUNDECIDED) {
+		at_ms = machine_due(m);
+	} else {
+		while (bucket < last && retain->kept[bucket % MACHINE_BUCKETS][relay - 1] == 0)
+			bucket++;
+		at_ms = machine_ms((bucket + 1) * MACHINE_BUCKET_S + m->conf.retention_s);
+	}
+	if (at_ms == UINT64_MAX || at_ms <= m->state.time_ms)
+		return 1;
+	return (at_ms - m->state.time_ms) / 1000 + 1;
 }

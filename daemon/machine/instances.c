@@ -15,7 +15,7 @@ _Static_assert(sizeof(struct machine_cell) == 4 + MACHINE_CELL, "no octet lost")
 /* draft {#capacity}: "the lesser of capacity / n, rounded down, and 32768" */
 static uint32_t bounded(uint64_t share)
 {
-	return share < MACHINE_UNDECIDED_MAX ? (uint32_t)share : MACHINE_UNDECIDED_MAX;
+	return share < MACHINE_SHARE_MAX ? (uint32_t)share : MACHINE_SHARE_MAX;
 }
 
 static size_t slots_of(uint8_t n, uint64_t share)

@@ -17,8 +17,7 @@
 #include "libproto/codec.h"
 
 enum {
-	MACHINE_UNDECIDED_MAX = 32768, /* of one relay, */
-	MACHINE_CELLS_EACH = 4,	       /* with so many cells for each */
+	MACHINE_CELLS_EACH = 4, /* for each of the instances that a relay may have */
 	MACHINE_CELL = 124,	       /* octets in one */
 	/* What one batch registers and ends, beyond that: machine_refill() sees it in this order.
 	 */

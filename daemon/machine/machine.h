@@ -27,6 +27,7 @@
 enum {
 	MACHINE_BUNDLES_MAX = 64, /* bundles of one batch; further ones do not execute */
 	MACHINE_RETRIES_MAX = 32, /* attempts that one batch makes at earlier ones */
+	MACHINE_SHARE_MAX = 32768, /* undecided instances of one relay: draft {#capacity} */
 };
 
 /* Network parameters, from the network file. draft {#network-file} */
@@ -223,6 +224,15 @@ int machine_refill_done(const struct machine *m);
 /* An undecided instance; until the next batch. Octets of its encoded descriptor in `out`
  * (AP_MAX_descriptor); 0: it is not registered. */
 size_t machine_undecided(const struct machine *m, const uint8_t id[AP_ID_LEN], uint8_t *out);
+struct machine_registration {
+	uint8_t relay; /* whose share it fills */
+	uint64_t seq;
+};
+bool machine_registration(const struct machine *m, const uint8_t id[AP_ID_LEN],
+			  struct machine_registration *out);
+/* Seconds from T on, after which there may be room for what machine_apply() refused relay for now
+ * (AGREE_ECAPACITY, AGREE_EUNDECIDED): an estimate for people. */
+uint64_t machine_room_in_s(const struct machine *m, uint8_t relay, int refusal);
 size_t machine_undecided_count(const struct machine *m);
 /* T from which on something expires; UINT64_MAX: nothing will. */
 uint64_t machine_due(const struct machine *m);

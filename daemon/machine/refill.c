@@ -112,6 +112,18 @@ size_t machine_undecided(const struct machine *m, const uint8_t id[AP_ID_LEN], u
 	return it == NULL ? 0 : machine_instances_descriptor(&m->instances, it, out);
 }
 
+bool machine_registration(const struct machine *m, const uint8_t id[AP_ID_LEN],
+			  struct machine_registration *out)
+{
+	const struct machine_instance *it = machine_instances_find(&m->instances, id);
+
+	if (it == NULL)
+		return false;
+	out->relay = it->relay;
+	out->seq = it->registered;
+	return true;
+}
+
 size_t machine_undecided_count(const struct machine *m)
 {
 	return m->instances.count;

@@ -67,6 +67,7 @@ static void machine_start(struct edge *e)
 
 	funcs.keys = keys;
 	funcs.ctx = e;
+	votes_funcs(e->votes, &funcs);
 	index_store(e->index, &store);
 	e->machine = machine_init(e->memory, &e->machine_conf, &funcs, &store);
 }
@@ -119,6 +120,12 @@ static int again(void *arg, uint8_t kind, const uint8_t *op, size_t len, const u
 	return relay_submit(((struct edge *)arg)->relay, kind, op, len, id, asker, now_ms);
 }
 
+static void on_pending(void *arg, const struct asker *asker, const uint8_t id[AP_ID_LEN],
+		       uint64_t seq)
+{
+	quota_pending(((struct edge *)arg)->quota, &asker->peer, id, seq);
+}
+
 static uint64_t wall(void *arg)
 {
 	return ((struct edge *)arg)->time_ms;
@@ -145,7 +152,9 @@ struct edge *edge_new(void)
 				.address_pending_max = 500,
 				.waiting_max = 20000,
 				.address_waiting_max = 15000,
-				.wait_max = 3600};
+				.wait_max = 3600,
+				.address_undecided_max = 100,
+				.address_votes_rate = 1000};
 	assert_int_equal(ap_sign_key_init(&e->group, group_seed), 0);
 	e->time_ms = EDGE_NOW_MS;
 	e->clock_ms = 1000000;
@@ -164,6 +173,7 @@ void edge_open(struct edge *e)
 				.give_up_ms = 4000,
 				.again_ms = 1000,
 				.answer = on_answer,
+				.pending = on_pending,
 				.hold = on_hold,
 				.wake = on_wake,
 				.arg = e,
@@ -176,12 +186,17 @@ void edge_open(struct edge *e)
 				  .answer = on_answer,
 				  .again = again,
 				  .arg = e};
+	struct quota_conf qc = {.undecided_max = e->conf.address_undecided_max,
+				.votes_rate = e->conf.address_votes_rate,
+				.self = EDGE_SELF};
 
 	e->machine_conf = (struct machine_conf){.n = e->net.n,
 						.retention_s = e->net.retention_s,
 						.horizon_s = e->net.horizon_s,
 						.capacity = e->net.capacity};
 	memcpy(e->machine_conf.genesis, e->net.genesis, 32);
+	e->votes = votes_new();
+	assert_non_null(e->votes);
 	index_start(e);
 	e->memory = malloc(machine_size(&e->machine_conf));
 	assert_non_null(e->memory);
@@ -191,6 +206,10 @@ void edge_open(struct edge *e)
 	wc.index = e->index;
 	assert_int_equal(waiters_new(&e->waiters, &wc), 0);
 	ac.waiters = e->waiters;
+	qc.machine = e->machine;
+	assert_int_equal(quota_new(&e->quota, &qc), 0);
+	ac.quota = e->quota;
+	ac.votes = e->votes;
 	assert_int_equal(answers_new(&e->answers, &ac), 0);
 	assert_int_equal(relay_new(&e->relay, &rc), 0);
 	answers_relay(e->answers, e->relay);
@@ -201,7 +220,11 @@ static void clients_stop(struct edge *e)
 	relay_free(e->relay);
 	answers_free(e->answers);
 	waiters_free(e->waiters);
+	quota_free(e->quota);
+	votes_free(e->votes);
 	e->waiters = NULL;
+	e->quota = NULL;
+	e->votes = NULL;
 	e->relay = NULL;
 	e->answers = NULL;
 }
@@ -308,6 +331,7 @@ uint64_t edge_batch(struct edge *e)
 		if (bundles[i].relay == EDGE_SELF && e->result.executed_bundles[i] != 0)
 			relay_executed(e->relay, bundles[i].counter, i, &e->result, e->clock_ms);
 	}
+	quota_executed(e->quota, &e->result);
 	waiters_executed(e->waiters, &e->result);
 	return e->result.seq;
 }

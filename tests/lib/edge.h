@@ -45,6 +45,8 @@ struct edge {
 	struct index *index;
 	struct relay *relay;
 	struct waiters *waiters;
+	struct quota *quota;
+	struct votes *votes;
 	size_t holds; /* requests that began to wait */
 	struct answers *answers;
 	struct ap_sign_key group;

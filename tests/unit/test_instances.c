@@ -124,7 +124,8 @@ static void random_ids_are_found_and_come_in_order(void **unused)
 		it = machine_instances_find(&s, id);
 		assert_int_equal(it != NULL, at < n);
 		if (n > 0)
-			assert_memory_equal(machine_instances_first(&s)->id, held[least], AP_ID_LEN);
+			assert_memory_equal(machine_instances_first(&s)->id, held[least],
+					    AP_ID_LEN);
 		if (it != NULL) {
 			machine_instances_remove(&s, it);
 			memcpy(held[at], held[--n], AP_ID_LEN);
