@@ -129,6 +129,23 @@ static size_t refuse(const struct ask *k, uint16_t rcode, int why, const char *d
 	return reply_error(k->a, k->asker, rcode, why, detail, k->out);
 }
 
+static const struct ap_tsig_key *key_of(const struct answers *a, const struct asker *asker)
+{
+	return &a->conf.conf->tsig_key.at[asker->tsig - 1];
+}
+
+/* Signs a reply of n octets, if its request was. */
+static size_t sign(const struct answers *a, const struct asker *asker, uint8_t *out, size_t n)
+{
+	struct ap_tsig request;
+
+	if (n == 0 || asker->tsig == 0)
+		return n;
+	memcpy(request.mac, asker->tsig_mac, sizeof(request.mac));
+	return ap_tsig_sign(out, n, ANSWER_MAX, key_of(a, asker), &request, AP_TSIG_GOOD,
+			    (uint64_t)time(NULL));
+}
+
 /* ---- outcomes ---- */
 
 /* draft {#presentation}: value only if DECIDED. */
@@ -234,10 +251,14 @@ size_t answers_outcome(struct answers *a, const struct asker *asker, const uint8
 {
 	char detail[32];
 
+	size_t n;
+
 	if (agree != NULL)
-		return reply_outcome(a, asker, id, agree, out);
-	return reply_error(a, asker, answers_rcode(refusal), refusal,
-			   detail_of(a, id, refusal, detail), out);
+		n = reply_outcome(a, asker, id, agree, out);
+	else
+		n = reply_error(a, asker, answers_rcode(refusal), refusal,
+				detail_of(a, id, refusal, detail), out);
+	return sign(a, asker, out, n);
 }
 
 /* ---- ordering ---- */
@@ -668,6 +689,7 @@ static void asker_fill(struct answers *a, const struct ap_dns *m, size_t len, st
 	asker->nsid = m->edns.nsid && !a->conf.conf->hide_identity;
 	asker->has_cookie = asker->txt = asker->nxrrset = asker->proposes = false;
 	asker->value_len = 0;
+	asker->tsig = 0;
 	asker->wait_until_ms = 0;
 	asker->held = false;
 	asker->wait_refused = 0;
@@ -675,7 +697,9 @@ static void asker_fill(struct answers *a, const struct ap_dns *m, size_t len, st
 	asker->limit = limit_of(m, asker, len, k->trusted);
 }
 
-static size_t badkey(const struct ask *k)
+/* ---- TSIG: draft {#tsig} ---- */
+
+static size_t bad_tsig(const struct ask *k, enum ap_tsig_error error)
 {
 	char text[AP_EDE_TEXT_MAX + 1];
 	struct ap_edns_out edns;
@@ -686,7 +710,38 @@ static size_t badkey(const struct ask *k)
 		ede_of(&edns, text, AGREE_ETSIG, NULL);
 	reply_begin(&d, k->asker, k->out, &edns);
 	k->a->info.rcodes[AP_RCODE_NOTAUTH]++;
-	return ap_dns_end_badkey(&d, k->m);
+	return ap_dns_end_unsigned(&d, k->m, (uint16_t)error);
+}
+
+/* The one error that is signed: the client learns what time it is here. */
+static size_t bad_time(const struct ask *k, const struct ap_tsig *tsig)
+{
+	size_t n = refuse(k, AP_RCODE_NOTAUTH, 0, NULL);
+
+	return ap_tsig_sign(k->out, n, ANSWER_MAX, &k->a->conf.conf->tsig_key.at[tsig->key], tsig,
+			    AP_TSIG_BADTIME, (uint64_t)time(NULL));
+}
+
+/* 0: it is the key's; else the answer. */
+static size_t admit_tsig(const struct ask *k)
+{
+	const struct conf_keys *keys = &k->a->conf.conf->tsig_key;
+	struct ap_tsig tsig;
+	enum ap_tsig_error error =
+		ap_tsig_check(k->m, keys->at, keys->n, (uint64_t)time(NULL), &tsig);
+	size_t size;
+
+	if (error == AP_TSIG_FORMERR)
+		return refuse(k, AP_RCODE_FORMERR, AGREE_EFORM, "TSIG");
+	if (error == AP_TSIG_BADTIME)
+		return bad_time(k, &tsig);
+	if (error != AP_TSIG_GOOD)
+		return bad_tsig(k, error);
+	k->asker->tsig = (uint8_t)(tsig.key + 1);
+	memcpy(k->asker->tsig_mac, tsig.mac, sizeof(tsig.mac));
+	size = ap_tsig_size(&keys->at[tsig.key]);
+	k->asker->limit = k->asker->limit > size + 512 ? k->asker->limit - size : 512;
+	return 0;
 }
 
 /* More than the socket's buffer holds: TC sends the client to TCP, and nothing has been done. */
@@ -714,6 +769,22 @@ static int why_of(int rcode)
 	}
 }
 
+static size_t dispatch(const struct ask *k)
+{
+	struct answers *a = k->a;
+	size_t n = 0;
+
+	if (a->request.has_tsig)
+		n = admit_tsig(k);
+	if (n > 0)
+		return n;
+	if (a->request.opcode != AP_OPCODE_UPDATE)
+		return query(k);
+	if (a->conf.conf->tsig_required && k->asker->tsig == 0)
+		return refuse(k, AP_RCODE_REFUSED, AGREE_ETSIGNEEDED, NULL);
+	return update(k);
+}
+
 size_t answers_request(struct answers *a, const uint8_t *wire, size_t len, bool cut,
 		       struct asker *asker, uint8_t *out)
 {
@@ -729,9 +800,7 @@ size_t answers_request(struct answers *a, const uint8_t *wire, size_t len, bool 
 		return too_big(&k);
 	if (rcode != 0)
 		return refuse(&k, (uint16_t)rcode, why_of(rcode), a->request.bad);
-	if (a->request.has_tsig)
-		return badkey(&k);
-	return a->request.opcode == AP_OPCODE_UPDATE ? update(&k) : query(&k);
+	return sign(a, asker, out, dispatch(&k));
 }
 
 /* ---- life ---- */

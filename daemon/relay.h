@@ -41,6 +41,8 @@ struct asker {
 	bool nxrrset; /* UPDATE with the prerequisite: */
 	uint8_t value_len, value[AP_VALUE_MAX]; /* what was proposed */
 	bool proposes;
+	uint8_t tsig; /* index of the TSIG key that the reply is signed with, + 1; 0: none */
+	uint8_t tsig_mac[32]; /* the request's */
 	/* draft {#wait}: */
 	uint64_t wait_until_ms; /* monotonic; 0: the first outcome is the answer */
 	bool held;              /* it has waited, and its connection knows */

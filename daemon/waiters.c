@@ -30,6 +30,7 @@ struct waiter {
 	uint8_t edns : 1, dnssec_ok : 1, nsid : 1, has_cookie : 1, txt : 1, nxrrset : 1,
 		proposes : 1;
 	uint8_t cookie[AP_COOKIE_LEN];
+	uint8_t tsig, tsig_mac[32];
 	uint8_t id[AP_ID_LEN], nonce[16];
 	uint8_t octets[]; /* question, value, operation (kept of what is not registered) */
 };
@@ -225,6 +226,8 @@ static void asker_in(struct waiter *w, const struct asker *a)
 	w->nxrrset = a->nxrrset;
 	w->proposes = a->proposes;
 	memcpy(w->cookie, a->cookie, sizeof(w->cookie));
+	w->tsig = a->tsig;
+	memcpy(w->tsig_mac, a->tsig_mac, sizeof(w->tsig_mac));
 	memcpy(w->octets, a->question, a->question_len);
 	memcpy(w->octets + a->question_len, a->value, a->value_len);
 	peer_in(w, &a->peer);
@@ -250,6 +253,8 @@ static void asker_out(const struct waiter *w, struct asker *a)
 	a->nxrrset = w->nxrrset;
 	a->proposes = w->proposes;
 	memcpy(a->cookie, w->cookie, sizeof(a->cookie));
+	a->tsig = w->tsig;
+	memcpy(a->tsig_mac, w->tsig_mac, sizeof(a->tsig_mac));
 	memcpy(a->question, w->octets, w->question_len);
 	memcpy(a->value, w->octets + w->question_len, w->value_len);
 	peer_out(w, a);
