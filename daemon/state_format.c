@@ -136,6 +136,12 @@ static void others_put(struct ap_writer *w, const uint8_t leaves[][32], size_t c
 		w->bad = "others"; /* an outcome has no place there */
 }
 
+/* Changes alone need no proof: what is undecided is nothing that a client is shown. */
+static bool has_outcomes(ap_bytes outcomes)
+{
+	return outcomes.len > AP_ID_LEN && outcomes.data[AP_ID_LEN] < 128;
+}
+
 size_t chunk_proof_make(struct merge *m, uint64_t seq, ap_bytes outcomes, uint8_t *out, size_t cap)
 {
 	static uint8_t leaves[AP_BATCH_REQUESTS_MAX][32], others[AP_BATCH_REQUESTS_MAX * 34];
@@ -143,7 +149,7 @@ size_t chunk_proof_make(struct merge *m, uint64_t seq, ap_bytes outcomes, uint8_
 	ap_chunk_proof proof;
 	struct ap_writer w;
 
-	if (outcomes.len == 0 || merge_find_block(m, seq, &b) != 1 || !b.has_sig ||
+	if (!has_outcomes(outcomes) || merge_find_block(m, seq, &b) != 1 || !b.has_sig ||
 	    b.statement.count == 0 || b.statement.count > AP_BATCH_REQUESTS_MAX ||
 	    !merge_block_leaves(m, seq, b.statement.count, leaves))
 		return 0;
