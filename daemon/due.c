@@ -37,7 +37,7 @@ enum due_duty due_look(struct due *d, const struct due_view *v, uint64_t *wake_m
 	}
 	if (is_frozen(d, v))
 		return DUE_FROZEN;
-	if (v->primary && v->in_flight) {
+	if (v->in_flight) {
 		*wake_ms = v->now_ms + DUE_LOOK_MS;
 		return DUE_NOTHING;
 	}

@@ -27,7 +27,8 @@ struct due_view {
 	uint64_t wall_ms; /* 0: this replica does not know the time */
 	uint64_t now_ms;  /* monotonic */
 	uint64_t clock_bound_ms, timeout_ms;
-	bool primary, in_flight; /* of the active view; a batch of its own is under way */
+	bool primary;   /* of the active view */
+	bool in_flight; /* a batch or a bundle of its own is under way */
 	bool view_active;
 	uint64_t view, batches; /* executed so far */
 };

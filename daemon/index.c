@@ -361,7 +361,7 @@ static void attach(struct index *x, struct block *b, const struct machine_entry 
 			return;
 		e->merged = true;
 	}
-	if (e->sequence == b->pub.seq)
+	if (m->fresh) /* not one that it got again in the same batch: the history has them in this order */
 		e->first = (uint16_t)m->leaf;
 	if (e->block == NULL || !e->block->pub.has_sig)
 		repoint(e, b, (uint16_t)m->leaf);

@@ -182,7 +182,7 @@ static uint64_t fire_deadlines(struct run *r)
 	v.clock_bound_ms = r->net.clock_bound_s * 1000;
 	v.timeout_ms = RUN_TIMEOUT_MS;
 	v.primary = info.view_active && info.primary == r->self;
-	v.in_flight = info.in_flight > 0;
+	v.in_flight = info.in_flight > 0 || info.own > 0;
 	v.view_active = info.view_active;
 	v.view = info.view;
 	v.batches = r->batches;
