@@ -359,7 +359,9 @@ def records(case):
           and r.uint(1) == case["party"] and r.counted(1, 255) == h(case, "value"), "PROPOSE")
     check(r.uint(1) == case["credential"], "kind of credential")
     r.take((0, 64, 32)[case["credential"]])
-    get_descriptor(r.counted(2, 65535))
+    descriptor = r.counted(2, 65535)
+    if descriptor:  # a vote may name the instance by its id
+        get_descriptor(descriptor)
     r.end()
 
 
