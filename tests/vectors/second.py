@@ -493,7 +493,7 @@ class Network:
                 relay = case["bundles"][e["bundle"]]["relay"]
                 chunk += h(e, "id") + uint(relay, 1) + uint(len(outcome), 2) + outcome
         self.history.append(sha256(b"\0", tag("agree1-chunk"), uint(case["sequence"], 8),
-                                   uint(self.t, 8), chunk))
+                                   uint(self.t, 8), chunk, h(case, "changes")))
 
     def signature(self, case):
         if "statement" not in case:
