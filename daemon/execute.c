@@ -89,7 +89,7 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 		   bool live)
 {
 	struct machine_batch batch = {.seq = seq, .bundles = r->bundles};
-	bool checkpoint = pbft_is_checkpoint(r->pbft, seq);
+	bool checkpoint = pbft_is_checkpoint(r->pbft, seq), waited;
 
 	memcpy(batch.digest, digest, 32);
 	batch.n_bundles = bundles_of(r, octets, &batch.time_ms);
@@ -109,7 +109,9 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 	if (!live)
 		return;
 	clock_judge(&r->clock, r->result.time_ms, run_wall(), run_now());
-	sign_executed(r->sign, &r->result, answer_own(r, batch.n_bundles), run_now());
+	waited = answer_own(r, batch.n_bundles);
+	waited |= clients_executed(r->clients, &r->result);
+	sign_executed(r->sign, &r->result, waited, run_now());
 	if (r->result.key_changed || r->result.pools_changed || r->result.n_sets > 0 ||
 	    r->result.n_retries > 0)
 		execute_keygen(r);
@@ -137,7 +139,7 @@ void execute_signed(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[6
 	/* lost in a crash, it is made again when somebody asks: draft {#shares} */
 	(void)journal_append_lazy(r->journal, RECORD_SIGNATURE, seq,
 				  (struct iovec[]){{record, sizeof(record)}}, 1, &token);
-	relay_signed(clients_relay(r->clients), seq, run_now());
+	clients_signed(r->clients, seq, run_now());
 	if (keygen_proven(r->keygen, index_block(r->index, seq), &why) != 0)
 		run_fail(r, why.text);
 }

@@ -17,6 +17,7 @@
 #include "daemon/bug.h"
 #include "daemon/log.h"
 #include "daemon/run_priv.h"
+#include "daemon/undecided.h"
 #include "libproto/crypto.h"
 #include "libproto/digest.h"
 
@@ -386,6 +387,8 @@ static int machine_restored(struct replay *p, struct disk_error *why)
 		return disk_say(why, DISK_EDAMAGED,
 				"the store's state of batch %llu does not decode",
 				(unsigned long long)p->merged);
+	if (undecided_refill(p->r, why) != 0)
+		return DISK_EDAMAGED;
 	p->base.executed = p->base.stable = p->merged;
 	machine_digest(p->r->machine, p->base.stable_state);
 	memcpy(p->base.running, machine_running(p->r->machine), 32);

@@ -44,6 +44,10 @@ struct edge {
 	struct machine *machine;
 	struct index *index;
 	struct relay *relay;
+	struct waiters *waiters;
+	struct quota *quota;
+	struct votes *votes;
+	size_t holds; /* requests that began to wait */
 	struct answers *answers;
 	struct ap_sign_key group;
 	uint64_t time_ms;  /* of the next batch */

@@ -238,24 +238,39 @@ static void refused_asks_say_why_and_leave_no_trace(void **state)
 		struct ask ask;
 		int why;
 	} rows[] = {
-		{{&one, AP_VERB_APPROVE, false, true, "v", 0, AP_PARTY_NONE, 0}, AGREE_EWRONGID},
-		{{&one, AP_VERB_APPROVE, true, false, "v", 0, AP_PARTY_NONE, 0},
+		{{&one, AP_VERB_APPROVE, false, true, "v", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_EWRONGID},
+		{{&one, AP_VERB_APPROVE, true, false, "v", 0, AP_PARTY_NONE, 0, false},
 		 AGREE_ENODESCRIPTOR},
-		{{&one, AP_VERB_VETO, true, false, "", 0, AP_PARTY_NONE, 0}, AGREE_ENODESCRIPTOR},
-		{{&one, AP_VERB_VETO, false, false, "", 0, AP_PARTY_NONE, 0}, AGREE_EBADTERMS},
-		{{&one, 4, false, false, "v", 0, AP_PARTY_NONE, 0}, AGREE_EVERB},
-		{{&one, AP_VERB_APPROVE, false, false, "v", 0, 0, 0}, AGREE_ENOTPARTY},
-		{{&one, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, AP_CREDENTIAL_SECRET},
+		{{&one, AP_VERB_VETO, true, false, "", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_ENODESCRIPTOR},
+		{{&one, AP_VERB_VETO, false, false, "", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_EBADTERMS},
+		{{&one, 4, false, false, "v", 0, AP_PARTY_NONE, 0, false}, AGREE_EVERB},
+		{{&one, AP_VERB_APPROVE, false, false, "v", 0, 0, 0, false}, AGREE_ENOTPARTY},
+		{{&one, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, AP_CREDENTIAL_SECRET,
+		  false},
 		 AGREE_ECREDENTIAL},
-		{{&parties, AP_VERB_APPROVE, false, false, "v", 0, 0, 0}, AGREE_ENOTOPEN},
-		{{&parties, AP_VERB_OBSERVE, false, false, "", 0, AP_PARTY_NONE, 0},
-		 AGREE_ENOTOPEN},
-		{{&one_of_none, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0},
+		{{&parties, AP_VERB_APPROVE, false, false, "v", 0, 0, 0, false}, AGREE_ECREDENTIAL},
+		{{&parties, AP_VERB_APPROVE, false, false, "v", 0, 0, AP_CREDENTIAL_SECRET, false},
+		 AGREE_ECREDENTIAL},
+		{{&parties, AP_VERB_APPROVE, false, false, "v", 0, 2, AP_CREDENTIAL_SIGNATURE,
+		  false},
+		 AGREE_ENOTPARTY},
+		{{&parties, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_ENOTPARTY},
+		{{&parties, AP_VERB_VETO, false, false, "v", 0, 1, AP_CREDENTIAL_SIGNATURE, false},
+		 AGREE_EFORM},
+		{{&parties, AP_VERB_VETO, true, false, "", 0, 1, AP_CREDENTIAL_SIGNATURE, false},
+		 AGREE_ENODESCRIPTOR},
+		{{&one_of_none, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0, false},
 		 AGREE_EBADTERMS},
-		{{&unnamed, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0},
+		{{&unnamed, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0, false},
 		 AGREE_EBADTERMS},
-		{{&later, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0}, AGREE_EEARLY},
-		{{&far, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0}, AGREE_EHORIZON},
+		{{&later, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_EEARLY},
+		{{&far, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_EHORIZON},
 	};
 	struct logbook *l = *state;
 
@@ -719,7 +734,9 @@ struct walk {
 	size_t n_instances;
 	struct instance instances[INSTANCES];
 	char labels[INSTANCES][8];
+	struct instance others[INSTANCES];   /* the same, with other locks */
 	size_t statuses[6], refusals, voids; /* what has been seen */
+	size_t expired, seen_expired, undecided;
 	struct model_answer expected[AP_BATCH_REQUESTS_MAX];
 	size_t n_expected;
 };
@@ -747,12 +764,33 @@ static const struct instance *draw_instance(struct walk *w)
 		in->start_s = in->deadline_s - 1 - draw(w, in->deadline_s);
 	if (draw(w, 6) == 0)
 		in->fixed = "fixed";
-	if (draw(w, 10) == 0) {
-		in->parties = 2;
-		in->k = 2;
+	if (draw(w, 2) == 0) {
+		in->parties = (uint8_t)(1 + draw(w, 4));
+		in->k = (uint8_t)(1 + draw(w, in->parties));
 	}
+	if (in->parties > 0 && draw(w, 2) == 0) {
+		in->keyless = (uint8_t)(1 + draw(w, in->parties));
+		in->fixed = "fixed";
+	}
+	w->others[w->n_instances] = *in;
+	w->others[w->n_instances].locks = in->keyless > 0;
 	w->n_instances++;
 	return in;
+}
+
+static void draw_vote(struct walk *w, struct ask *ask)
+{
+	const struct instance *in = ask->instance;
+	const char *value = in->fixed != NULL ? "fixed" : ask->value;
+
+	if (in->parties == 0 || ask->verb < AP_VERB_APPROVE || ask->verb == AP_VERB_OBSERVE ||
+	    draw(w, 20) == 0)
+		return;
+	if (draw(w, 5) == 0)
+		ask->verb = AP_VERB_VETO;
+	*ask = logbook_vote(in, (uint8_t)draw(w, in->parties), ask->verb, value);
+	ask->forged = draw(w, 12) == 0;
+	ask->bare = draw(w, 3) == 0;
 }
 
 static void draw_ask(struct walk *w, struct ask *ask)
@@ -774,6 +812,9 @@ static void draw_ask(struct walk *w, struct ask *ask)
 	ask->stray = ask->verb != 0 && draw(w, 20) == 0;
 	ask->party = draw(w, 20) == 0 ? 0 : AP_PARTY_NONE;
 	ask->credential = draw(w, 20) == 0 ? AP_CREDENTIAL_SECRET : AP_CREDENTIAL_NONE;
+	draw_vote(w, ask);
+	if (draw(w, 12) == 0)
+		ask->instance = &w->others[ask->instance - w->instances];
 }
 
 static void draw_bundle(struct walk *w)
@@ -837,8 +878,24 @@ static void assert_as_expected(struct walk *w, const struct machine_entry *e,
 	assert_int_equal(e->outcome.sequence, expected->sequence);
 	assert_int_equal(e->outcome.time, expected->time_ms);
 	assert_int_equal(e->outcome.nonce.present, expected->with_nonce);
+	assert_int_equal(e->outcome.terms.present, expected->with_terms);
+	assert_int_equal(e->outcome.yes, expected->yes);
+	assert_int_equal(e->outcome.no, expected->no);
+	assert_null(ap_outcome_check(&e->outcome, e->id));
 	assert_value(&e->outcome, expected->value);
 	w->statuses[e->outcome.status]++;
+}
+
+static void assert_expired(struct walk *w, const struct machine_entry *e)
+{
+	assert_int_equal(e->bundle, MACHINE_NO_BUNDLE);
+	assert_leaf(w->l, e);
+	assert_int_equal(e->outcome.status, AP_STATUS_ABORTED);
+	assert_int_equal(e->outcome.reason, AP_REASON_DEADLINE);
+	assert_true(e->outcome.time <= w->model->time_ms);
+	assert_null(ap_outcome_check(&e->outcome, e->id));
+	assert_false(e->fresh);
+	w->seen_expired++;
 }
 
 static void step(struct walk *w)
@@ -858,7 +915,12 @@ static void step(struct walk *w)
 				logbook_nonces(w->l, id, (uint8_t)draw(w, 8));
 	logbook_apply_same(w->twin, w->l, proposed);
 	logbook_apply(w->l, proposed);
-	assert_int_equal(w->l->result->n_entries, w->n_expected);
+	w->expired += model_expired(w->model);
+	w->undecided += model_undecided(w->model) > 0;
+	for (size_t i = w->n_expected; i < w->l->result->n_entries; i++)
+		assert_expired(w, &w->l->result->entries[i]);
+	assert_int_equal(w->expired, w->seen_expired);
+	assert_int_equal(machine_undecided_count(w->l->machine), model_undecided(w->model));
 	for (size_t i = 0; i < w->n_expected; i++)
 		assert_as_expected(w, &w->l->result->entries[i], &w->expected[i]);
 	assert_int_equal(machine_floor(w->l->machine), w->model->floor_ms);
@@ -875,12 +937,14 @@ static void step(struct walk *w)
 
 		w->twin = logbook_clone(was);
 		logbook_free(was);
+	} else if (draw(w, 10) == 0) {
+		logbook_restart(w->l);
 	}
 }
 
 static void random_logs_give_what_the_model_gives(void **state)
 {
-	size_t statuses[6] = {0}, refusals = 0, voids = 0;
+	size_t statuses[6] = {0}, refusals = 0, voids = 0, expired = 0, undecided = 0;
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -903,6 +967,8 @@ static void random_logs_give_what_the_model_gives(void **state)
 		for (size_t i = 0; i < 6; i++)
 			statuses[i] += w->statuses[i];
 		refusals += w->refusals;
+		expired += w->expired;
+		undecided += w->undecided;
 		voids += w->voids;
 		model_free(w->model);
 		logbook_free(w->l);
@@ -914,6 +980,8 @@ static void random_logs_give_what_the_model_gives(void **state)
 		assert_true(statuses[i] > 50);
 	assert_true(refusals > 500);
 	assert_true(voids > 50);
+	assert_true(expired > 50);
+	assert_true(undecided > 500);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live, done)
