@@ -833,7 +833,7 @@ static void a_full_share_of_undecided_instances_takes_votes_on(void **state)
 					    .keyless = 32,
 					    .fixed = "v"};
 	static const struct instance more = {
-		.label = "more", .deadline_s = 1003, .parties = 2, .k = 2};
+		.label = "more", .deadline_s = 1003, .parties = 4, .k = 4};
 	static const struct instance alone = {
 		.label = "alone", .deadline_s = 1004, .parties = 1, .k = 1};
 	struct logbook *l = logbook_new(4, 5); /* 20 cells */
