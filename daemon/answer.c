@@ -552,6 +552,10 @@ static size_t within_quota(const struct ask *k, const uint8_t id[AP_ID_LEN])
 	if (a->propose.descriptor.len > 0 && !ap_terms_is_open(&a->descriptor.terms) &&
 	    !machine_registration(a->conf.machine, id, &registered))
 		use |= QUOTA_REGISTER;
+	/* forged addresses would fill the share of them all: draft {#limits} */
+	if ((use & QUOTA_REGISTER) != 0 && !k->trusted)
+		return refuse(k, k->asker->has_cookie ? AP_RCODE_BADCOOKIE : AP_RCODE_REFUSED,
+			      AGREE_ERATE, NULL);
 	if (use == 0 || !k->trusted || a->conf.quota == NULL)
 		return 0;
 	why = quota_take(a->conf.quota, &k->asker->peer, use, limit_now(), (uint64_t)time(NULL),

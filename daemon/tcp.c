@@ -219,15 +219,15 @@ static void conn_new(struct tcp *t, evutil_socket_t fd, const struct sockaddr *s
 }
 
 /* All places are taken: the client network that has most of them gives one up, and of its
- * connections the one that waits for nothing and has been silent longest. NULL: no network has more
- * than the newcomer's would. */
+ * connections the one that has no request under way and has been silent longest; who waits for an
+ * outcome asks again elsewhere. NULL: no network has more than the newcomer's would. */
 static struct conn *least_needed(const struct tcp *t, uint16_t newcomer)
 {
 	struct conn *least = NULL;
 
 	for (size_t i = 0; i < t->conf.clients_max; i++) {
 		struct conn *c = t->slots[i];
-		uint32_t n = c->outstanding + c->waiting > 0 ? 0 : t->prefixes[c->prefix];
+		uint32_t n = c->outstanding > 0 ? 0 : t->prefixes[c->prefix];
 
 		if (n <= t->prefixes[newcomer] + 1)
 			continue;

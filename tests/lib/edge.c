@@ -111,6 +111,8 @@ static bool on_hold(void *arg, const struct asker *asker, const uint8_t id[AP_ID
 	if (!waiters_hold(e->waiters, asker, id, kind, op, len, now_ms))
 		return false;
 	e->holds += !asker->held;
+	if (e->held != NULL && !asker->held)
+		e->held(e->forward_arg, asker);
 	return true;
 }
 

@@ -461,6 +461,27 @@ static void a_vote_gets_pending_with_the_tally_and_the_next_may_be_bare(void **s
 	assert_int_equal(machine_undecided_count(e->machine), 1);
 }
 
+/* draft {#limits}: "only where the address is known to be the client's" */
+static void an_address_that_may_be_forged_registers_nothing(void **state)
+{
+	static const struct vote observe = {AP_VERB_OBSERVE, AP_PARTY_NONE, "", false, false};
+	static const struct vote vote = {AP_VERB_APPROVE, 0, "x", false, false};
+	struct edge *e = *state;
+	struct dnsask_instance i;
+	const struct ap_dns *m;
+	size_t n;
+
+	with_party(e, &i, "party");
+	n = dnsask_update(wire, i.name, vote_rdata(&i, &observe), false, &plain);
+	m = edge_reply_now(e, wire, n, false);
+	assert_int_equal(m->rcode, AP_RCODE_REFUSED);
+	assert_false(relay_waiting(e->relay));
+	proposed(e, &i, vote_rdata(&i, &observe), false); /* over TCP */
+	n = dnsask_update(wire, i.name, vote_rdata(&i, &vote), false, &plain);
+	edge_reply(e, wire, n, false); /* and votes on it may come by UDP */
+	assert_int_equal(machine_undecided_count(e->machine), 1);
+}
+
 static void assert_heals(const struct ap_dns *m, uint64_t least_s, uint64_t most_s)
 {
 	unsigned long long in_s = 0;
@@ -766,6 +787,7 @@ int main(void)
 		LIVE(the_id_is_that_of_the_descriptor),
 		LIVE(votes_are_judged_before_they_are_ordered),
 		LIVE(a_vote_gets_pending_with_the_tally_and_the_next_may_be_bare),
+		LIVE(an_address_that_may_be_forged_registers_nothing),
 		cmocka_unit_test(a_client_network_has_its_share),
 		LIVE(impossible_terms_are_refused),
 		LIVE(refusals_of_the_machine_come_through),

@@ -721,6 +721,142 @@ static void impossible_configurations_have_no_size(void **state)
 	assert_int_equal(machine_size(&c), 0);
 }
 
+/* ---- undecided instances ---- */
+
+enum { CROWD = 2500 };
+
+/* One batch registers so many, with deadlines second by second from 1001 on. */
+static void register_crowd(struct logbook *l, struct instance *in, char (*labels)[8], size_t n)
+{
+	static const struct ask observe = {.verb = AP_VERB_OBSERVE, .party = AP_PARTY_NONE};
+
+	for (size_t i = 0; i < n; i++) {
+		struct ask ask = observe;
+
+		if (i % 1000 == 0 && i > 0)
+			logbook_apply(l, 1);
+		if (i % 250 == 0)
+			logbook_bundle(l, (uint8_t)(1 + i / 250 % 4));
+		snprintf(labels[i], sizeof(labels[i]), "c%zu", i);
+		in[i] = (struct instance){
+			.label = labels[i], .deadline_s = 1001 + i, .parties = 2, .k = 2};
+		ask.instance = &in[i];
+		logbook_ask(l, &ask);
+	}
+	logbook_apply(l, 1);
+}
+
+/* Scenario 12: "T leaps over 10^6 deadlines: S7 holds, bounded work per batch". */
+static void a_leap_over_many_deadlines_is_worked_off_batch_by_batch(void **state)
+{
+	struct logbook *l = logbook_new(4, 1000);
+	struct instance *in = calloc(CROWD, sizeof(*in));
+	char(*labels)[8] = calloc(CROWD, sizeof(*labels));
+	struct ask ask;
+
+	(void)state;
+	logbook_live(l, 64);
+	register_crowd(l, in, labels, CROWD);
+	assert_int_equal(machine_undecided_count(l->machine), CROWD);
+	assert_int_equal(machine_due(l->machine), 1001000);
+	logbook_apply(l, 1000999);
+	assert_int_equal(l->result->n_entries, 0);
+	/* a vote on the last one, which is not expired yet when it executes: it is past all the
+	 * same */
+	ask = logbook_vote(&in[CROWD - 1], 0, AP_VERB_APPROVE, "v");
+	logbook_bundle(l, 1);
+	logbook_ask(l, &ask);
+	logbook_apply(l, 3600000);
+	assert_status(l, &l->result->entries[0], AP_STATUS_ABORTED);
+	assert_int_equal(l->result->n_entries, AP_BATCH_REQUESTS_MAX);
+	assert_int_equal(machine_undecided_count(l->machine), CROWD - AP_BATCH_REQUESTS_MAX + 1);
+	assert_int_equal(machine_due(l->machine), (1001 + AP_BATCH_REQUESTS_MAX - 1) * 1000);
+	logbook_restart(l);
+	logbook_apply(l, 3600000);
+	logbook_apply(l, 3600000);
+	assert_int_equal(l->result->n_entries, CROWD - 2 * AP_BATCH_REQUESTS_MAX + 1);
+	assert_int_equal(machine_due(l->machine), UINT64_MAX);
+	logbook_apply(l, 3600000);
+	assert_int_equal(l->result->n_entries, 0);
+	free(in);
+	free(labels);
+	logbook_free(l);
+}
+
+static void past_the_floor_they_go_without_a_word(void **state)
+{
+	struct logbook *l = logbook_new(4, 1000);
+	struct instance *in = calloc(CROWD, sizeof(*in));
+	char(*labels)[8] = calloc(CROWD, sizeof(*labels));
+
+	(void)state;
+	logbook_live(l, 64);
+	register_crowd(l, in, labels, CROWD);
+	logbook_apply(l, 9000000);
+	assert_int_equal(l->result->n_entries, 0);
+	assert_int_equal(machine_undecided_count(l->machine), 0);
+	logbook_restart(l);
+	free(in);
+	free(labels);
+	logbook_free(l);
+}
+
+static void a_full_batch_puts_expiry_off_and_takes_no_request_s_place(void **state)
+{
+	static const struct instance late = {
+		.label = "late", .deadline_s = 1001, .parties = 2, .k = 2};
+	struct logbook *l = *state;
+	struct ask read = {.instance = &one, .verb = 0};
+
+	ask_at(l, 1, logbook_vote(&late, 0, AP_VERB_APPROVE, "v"), 1);
+	for (size_t i = 0; i < AP_BATCH_REQUESTS_MAX; i++) {
+		if (i % 256 == 0)
+			logbook_bundle(l, (uint8_t)(1 + i / 256));
+		logbook_ask(l, &read);
+	}
+	logbook_apply(l, 2000000);
+	assert_int_equal(l->result->n_leaves, AP_BATCH_REQUESTS_MAX);
+	assert_int_equal(l->result->entries[AP_BATCH_REQUESTS_MAX - 1].op, 255);
+	assert_int_equal(machine_due(l->machine), 1001000);
+	logbook_apply(l, 2000000);
+	assert_int_equal(l->result->n_leaves, 1);
+	assert_int_equal(machine_due(l->machine), UINT64_MAX);
+}
+
+/* draft {#capacity}: the share of undecided instances, which votes that end one do not need. */
+static void a_full_share_of_undecided_instances_takes_votes_on(void **state)
+{
+	static const struct instance big = {.label = "big",
+					    .deadline_s = 1002,
+					    .parties = 32,
+					    .k = 32,
+					    .keyless = 32,
+					    .fixed = "v"};
+	static const struct instance more = {
+		.label = "more", .deadline_s = 1003, .parties = 4, .k = 4};
+	static const struct instance alone = {
+		.label = "alone", .deadline_s = 1004, .parties = 1, .k = 1};
+	struct logbook *l = logbook_new(4, 5); /* 20 cells */
+	const struct machine_entry *e;
+
+	(void)state;
+	logbook_live(l, 64);
+	e = ask_at(l, 1, logbook_vote(&big, 0, AP_VERB_APPROVE, "v"), 1); /* 18 of them */
+	assert_status(l, e, AP_STATUS_PENDING);
+	e = ask_at(l, 1, logbook_vote(&more, 0, AP_VERB_APPROVE, "v"), 1);
+	assert_refused(e, AGREE_EUNDECIDED);
+	e = ask_at(l, 2, logbook_vote(&more, 0, AP_VERB_APPROVE, "v"), 1);
+	assert_status(l, e, AP_STATUS_PENDING);
+	e = ask_at(l, 1, logbook_vote(&alone, 0, AP_VERB_APPROVE, "v"), 1);
+	assert_int_equal(e->outcome.status, AP_STATUS_DECIDED);
+	e = ask_at(l, 1, logbook_vote(&big, 3, AP_VERB_VETO, NULL), 1);
+	assert_int_equal(e->outcome.status, AP_STATUS_ABORTED);
+	e = ask_at(l, 1, logbook_vote(&big, 1, AP_VERB_APPROVE, "v"), 1);
+	assert_status(l, e, AP_STATUS_ABORTED); /* the same outcome, for ever */
+	assert_int_equal(machine_used(l->machine, 1), 2);
+	logbook_free(l);
+}
+
 /* ---- random logs, against the model ---- */
 
 enum { SEEDS = 12, BATCHES = 150, INSTANCES = 400 };
@@ -1017,6 +1153,10 @@ int main(void)
 		cmocka_unit_test(without_nonces_a_batch_executes_unsigned),
 		cmocka_unit_test(the_running_hash_follows_the_draft),
 		cmocka_unit_test(impossible_configurations_have_no_size),
+		cmocka_unit_test(a_leap_over_many_deadlines_is_worked_off_batch_by_batch),
+		cmocka_unit_test(past_the_floor_they_go_without_a_word),
+		TEST(a_full_batch_puts_expiry_off_and_takes_no_request_s_place),
+		cmocka_unit_test(a_full_share_of_undecided_instances_takes_votes_on),
 		cmocka_unit_test(random_logs_give_what_the_model_gives),
 	};
 
