@@ -26,13 +26,25 @@ enum { PATIENCE_MS = 60000, ASK_AGAIN_MS = 500 };
 
 /* ---- sockets ---- */
 
+/* One of 127/8 for this process: other tests, which run at the same time, have all ports of
+ * 127.0.0.1 to choose from, also while a replica here is stopped. */
+static uint32_t host(void)
+{
+	static uint32_t address;
+
+	if (address == 0)
+		address =
+			0x7f010000 + 256 * randombytes_uniform(256) + 1 + randombytes_uniform(254);
+	return address;
+}
+
 static int bound(int type, uint16_t port)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
 	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0), on = 1;
 
 	assert_true(fd >= 0);
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	in.sin_addr.s_addr = htonl(host());
 	if (type == SOCK_STREAM)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0 &&
@@ -62,6 +74,16 @@ static uint16_t free_port(void)
 	return 0;
 }
 
+static void place(struct addr *to)
+{
+	char text[64];
+	uint32_t at = host();
+
+	snprintf(text, sizeof(text), "127.%u.%u.%u#%u", at >> 16 & 255, at >> 8 & 255, at & 255,
+		 free_port());
+	assert_int_equal(addr_parse(to, text), 0);
+}
+
 /* ---- members ---- */
 
 static void member(struct cluster *c, uint8_t i)
@@ -69,15 +91,12 @@ static void member(struct cluster *c, uint8_t i)
 	static const char *const names[] = {"alpha", "beta", "gamma", "delta"};
 	struct netfile_member *m = &c->net.members[i];
 	uint8_t secret[64];
-	char text[64];
 
 	memset(c->seeds[i], 0x30 + i, 32);
 	crypto_sign_seed_keypair(m->key, secret, c->seeds[i]);
 	snprintf(m->name, sizeof(m->name), "%s", names[i]);
-	snprintf(text, sizeof(text), "127.0.0.1#%u", free_port());
-	assert_int_equal(addr_parse(&m->client, text), 0);
-	snprintf(text, sizeof(text), "127.0.0.1#%u", free_port());
-	assert_int_equal(addr_parse(&m->link, text), 0);
+	place(&m->client);
+	place(&m->link);
 	snprintf(c->data[i], sizeof(c->data[i]), "%s/data-%u", c->dir, i);
 	c->conf[i].data = c->data[i];
 	c->conf[i].nsid = c->conf[i].username = c->conf[i].pidfile = c->conf[i].log_file =
