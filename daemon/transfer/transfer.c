@@ -183,7 +183,7 @@ static void close_all(struct transfer *t, uint8_t id)
 			asked_close(t, &t->asked[i]);
 }
 
-/* Of no use for now. */
+/* It was silent, or has not what it was asked for: others are asked before it. */
 static void rest(struct transfer *t, uint8_t id, uint64_t now_ms)
 {
 	t->rest_ms[id - 1] = now_ms + (uint64_t)TRANSFER_REST * t->conf.late_ms;

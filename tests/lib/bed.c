@@ -123,25 +123,9 @@ unsigned bed_flip(const struct bed *b, unsigned i, const char *file, const void 
 		  size_t behind)
 {
 	char path[TEMPDIR_MAX + 64];
-	unsigned hits = 0;
-	uint8_t *octets;
-	size_t n;
-	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", b->c->data[i], file);
-	octets = tempdir_load(path, &n);
-	f = fopen(path, "r+b");
-	assert_non_null(f);
-	for (size_t at = 0; at + len + behind < n; at++) {
-		if (memcmp(octets + at, what, len) != 0)
-			continue;
-		assert_int_equal(fseek(f, (long)(at + behind), SEEK_SET), 0);
-		assert_int_not_equal(fputc(octets[at + behind] ^ 0x40, f), EOF);
-		hits++;
-	}
-	assert_int_equal(fclose(f), 0);
-	free(octets);
-	return hits;
+	return tempdir_flip(path, what, len, behind);
 }
 
 unsigned bed_flip_values(const struct bed *b, unsigned i)

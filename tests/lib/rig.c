@@ -419,6 +419,19 @@ const struct pbft_effect *rig_last(const struct rig *r, enum pbft_effect_kind ki
 	return count == 0 ? NULL : rig_nth(r, kind, count - 1);
 }
 
+uint8_t rig_source(const struct rig *r)
+{
+	for (size_t i = rig_count(r, PBFT_SEND_FETCH); i-- > 0;) {
+		const struct pbft_effect *e = rig_nth(r, PBFT_SEND_FETCH, i);
+
+		for (uint8_t id = 1; e->u.fetch.bodies && id <= r->conf.n; id++)
+			if (e->to == 1u << (id - 1))
+				return id;
+	}
+	fail();
+	return 0;
+}
+
 size_t rig_votes(const struct rig *r)
 {
 	return rig_count(r, PBFT_SEND_PRE_PREPARE) + rig_count(r, PBFT_SEND_PREPARE) +

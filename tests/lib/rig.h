@@ -71,6 +71,8 @@ size_t rig_count(const struct rig *r, enum pbft_effect_kind kind);
 /* The last one of a kind, or the nth from 0; NULL: none. */
 const struct pbft_effect *rig_last(const struct rig *r, enum pbft_effect_kind kind);
 const struct pbft_effect *rig_nth(const struct rig *r, enum pbft_effect_kind kind, size_t nth);
+/* The identifier of whom bodies were asked last; stops the test if nobody was. */
+uint8_t rig_source(const struct rig *r);
 size_t rig_votes(const struct rig *r); /* PRE-PREPAREs, PREPAREs, COMMITs, CHECKPOINTs sent */
 struct pbft_info rig_info(const struct rig *r);
 int64_t rig_held(const struct rig *r, const uint8_t digest[32]);

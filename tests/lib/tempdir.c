@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,4 +58,24 @@ void tempdir_store(const char *path, const uint8_t *octets, size_t n)
 	assert_non_null(f);
 	assert_int_equal(fwrite(octets, 1, n, f), n);
 	assert_int_equal(fclose(f), 0);
+}
+
+unsigned tempdir_flip(const char *path, const void *what, size_t len, size_t behind)
+{
+	unsigned hits = 0;
+	size_t n;
+	uint8_t *octets = tempdir_load(path, &n);
+	FILE *f = fopen(path, "r+b"); /* in place: a replica may have it mapped */
+
+	assert_non_null(f);
+	for (size_t at = 0; at + len + behind < n; at++) {
+		if (memcmp(octets + at, what, len) != 0)
+			continue;
+		assert_int_equal(fseek(f, (long)(at + behind), SEEK_SET), 0);
+		assert_int_not_equal(fputc(octets[at + behind] ^ 0x40, f), EOF);
+		hits++;
+	}
+	assert_int_equal(fclose(f), 0);
+	free(octets);
+	return hits;
 }

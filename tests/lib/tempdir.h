@@ -19,5 +19,7 @@ void tempdir_remove(const char *path);
  * they fail. */
 uint8_t *tempdir_load(const char *path, size_t *n);
 void tempdir_store(const char *path, const uint8_t *octets, size_t n);
+/* Flips a bit `behind` each place of a file where the octets stand; how many places there are. */
+unsigned tempdir_flip(const char *path, const void *what, size_t len, size_t behind);
 
 #endif

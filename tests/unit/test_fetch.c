@@ -38,20 +38,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The identifier of whom bodies were asked last. */
-static uint8_t source(void)
-{
-	for (size_t i = rig_count(&r, PBFT_SEND_FETCH); i-- > 0;) {
-		const struct pbft_effect *e = rig_nth(&r, PBFT_SEND_FETCH, i);
-
-		for (uint8_t id = 1; e->u.fetch.bodies && id <= 4; id++)
-			if (e->to == 1u << (id - 1))
-				return id;
-	}
-	fail();
-	return 0;
-}
-
 static void others_are_at(uint64_t executed)
 {
 	rig_status(&r, 3, executed, 0);
@@ -61,7 +47,7 @@ static void others_are_at(uint64_t executed)
 
 static void bodies(uint64_t from, uint64_t to)
 {
-	uint8_t id = source();
+	uint8_t id = rig_source(&r);
 
 	for (uint64_t seq = from; seq <= to; seq++)
 		rig_body(&r, id, seq, &batch[seq]);
@@ -131,7 +117,7 @@ static void one_peers_word_is_not_enough(void **state)
 	(void)state;
 	others_are_at(8);
 	bodies(1, 8);
-	id = source();
+	id = rig_source(&r);
 	rig_attest(&r, id, 8, running[8]);
 	rig_attest(&r, id, 8, running[8]);
 	rig_attest(&r, 2, 8, running[8]); /* nor one's own, nor a stranger's */
@@ -163,7 +149,7 @@ static void a_wrong_body_sends_all_of_them_to_the_next_source(void **state)
 
 	(void)state;
 	others_are_at(8);
-	first = source();
+	first = rig_source(&r);
 	bodies(1, 4);
 	rig_body(&r, first, 5, &lie);
 	bodies(6, 8);
@@ -173,7 +159,7 @@ static void a_wrong_body_sends_all_of_them_to_the_next_source(void **state)
 	rig_attest(&r, 4, 8, running[8]);
 	assert_int_equal(rig_count(&r, PBFT_WRITE_FETCHED), 0);
 	assert_int_equal(rig_count(&r, PBFT_DROP_BATCH), 8);
-	assert_int_not_equal(source(), first);
+	assert_int_not_equal(rig_source(&r), first);
 	bodies(1, 8);
 	assert_int_equal(rig_count(&r, PBFT_WRITE_FETCHED), 8);
 	assert_int_equal(rig_held(&r, lie.digest), 0);
@@ -186,7 +172,7 @@ static void bodies_out_of_order_are_kept_and_others_dropped(void **state)
 
 	(void)state;
 	others_are_at(8);
-	id = source();
+	id = rig_source(&r);
 	for (uint64_t seq = 8; seq >= 1; seq--) {
 		rig_body(&r, id == 3 ? 4 : 3, seq, &batch[seq]); /* not asked for these */
 		rig_body(&r, id, seq, &batch[seq]);
@@ -207,14 +193,14 @@ static void a_silent_source_is_left_for_the_next_and_only_gaps_are_asked(void **
 
 	(void)state;
 	others_are_at(8);
-	first = source();
+	first = rig_source(&r);
 	bodies(1, 3);
 	rig_attest(&r, 3, 8, running[8]);
 	rig_attest(&r, 4, 8, running[8]);
 	rig_attest(&r, 1, 8, running[8]);
 	rig_clear(&r);
 	rig_timer(&r, 100);
-	assert_int_not_equal(source(), first);
+	assert_int_not_equal(rig_source(&r), first);
 	assert_int_equal(rig_last(&r, PBFT_SEND_FETCH)->u.fetch.from, 4);
 	assert_int_equal(rig_count(&r, PBFT_SEND_FETCH), 1); /* all have attested */
 	bodies(4, 8);
@@ -227,12 +213,12 @@ static void a_source_whose_link_goes_down_is_left_at_once(void **state)
 
 	(void)state;
 	others_are_at(8);
-	first = source();
+	first = rig_source(&r);
 	rig_clear(&r);
 	rig_link(&r, first, false);
 	assert_int_equal(r.wake_ms, r.now_ms);
 	rig_timer(&r, 0);
-	assert_int_not_equal(source(), first);
+	assert_int_not_equal(rig_source(&r), first);
 }
 
 static void when_nobody_delivers_the_shell_is_told_and_asking_goes_on(void **state)
@@ -447,7 +433,7 @@ static void a_body_that_is_no_batch_is_given_up(void **state)
 	(void)state;
 	others_are_at(8);
 	huge.n_bundles = PBFT_BATCH_BUNDLES_MAX + 1;
-	rig_body(&r, source(), 1, &huge);
+	rig_body(&r, rig_source(&r), 1, &huge);
 	assert_int_equal(rig_held_all(&r), 0);
 }
 

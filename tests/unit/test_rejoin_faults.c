@@ -20,19 +20,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static uint8_t source(void)
-{
-	for (size_t i = rig_count(&r, PBFT_SEND_FETCH); i-- > 0;) {
-		const struct pbft_effect *e = rig_nth(&r, PBFT_SEND_FETCH, i);
-
-		for (uint8_t id = 1; e->u.fetch.bodies && id <= 4; id++)
-			if (e->to == 1u << (id - 1))
-				return id;
-	}
-	fail();
-	return 0;
-}
-
 /* catches up by fetching beyond five checkpoints; a liar gives it back its own old CHECKPOINT. */
 static void an_own_checkpoint_given_back_late_makes_nobody_recover(void **state)
 {
@@ -57,7 +44,7 @@ static void an_own_checkpoint_given_back_late_makes_nobody_recover(void **state)
 		rig_status(&r, 4, MANY, 28);
 		rig_timer(&r, 100);
 		for (uint64_t seq = from; seq < from + 8; seq++)
-			rig_body(&r, source(), seq, &batch[seq]);
+			rig_body(&r, rig_source(&r), seq, &batch[seq]);
 		rig_attest(&r, 1, from + 7, running[from + 7]);
 		rig_attest(&r, 2, from + 7, running[from + 7]);
 		rig_attest(&r, 4, from + 7, running[from + 7]);
@@ -269,7 +256,7 @@ static void who_comes_back_with_a_full_disk_makes_its_view_change_later(void **s
 		rig_status(&r, 4, 12, 8);
 		rig_timer(&r, 100);
 		for (uint64_t seq = 9; seq <= 12; seq++) {
-			rig_body(&r, source(), seq, &batch[seq]);
+			rig_body(&r, rig_source(&r), seq, &batch[seq]);
 			ap_digest_running(ap_sha256, run, seq == 9 ? base.running : run, seq,
 					  batch[seq].digest);
 		}
