@@ -15,6 +15,7 @@
 #include "libproto/instance.h"
 #include "libproto/name.h"
 #include "libproto/outcome.h"
+#include "libproto/vote.h"
 
 struct answers {
 	struct answers_conf conf;
@@ -128,6 +129,23 @@ static size_t refuse(const struct ask *k, uint16_t rcode, int why, const char *d
 	return reply_error(k->a, k->asker, rcode, why, detail, k->out);
 }
 
+static const struct ap_tsig_key *key_of(const struct answers *a, const struct asker *asker)
+{
+	return &a->conf.conf->tsig_key.at[asker->tsig - 1];
+}
+
+/* Signs a reply of n octets, if its request was. */
+static size_t sign(const struct answers *a, const struct asker *asker, uint8_t *out, size_t n)
+{
+	struct ap_tsig request;
+
+	if (n == 0 || asker->tsig == 0)
+		return n;
+	memcpy(request.mac, asker->tsig_mac, sizeof(request.mac));
+	return ap_tsig_sign(out, n, ANSWER_MAX, key_of(a, asker), &request, AP_TSIG_GOOD,
+			    (uint64_t)time(NULL));
+}
+
 /* ---- outcomes ---- */
 
 /* draft {#presentation}: value only if DECIDED. */
@@ -182,11 +200,14 @@ static size_t reply_outcome(struct answers *a, const struct asker *asker,
 {
 	uint32_t ttl = outcome_ttl(a, asker, id, &agree->outcome);
 	uint16_t type = asker->txt ? AP_RR_TXT : AP_RR_AGREE;
+	char text[AP_EDE_TEXT_MAX + 1];
 	struct ap_edns_out edns;
 	struct ap_dns_writer d;
 	struct ap_writer *w;
 
 	edns_of(a, asker, &edns);
+	if (asker->wait_refused != 0 && !ap_outcome_is_final(&agree->outcome))
+		ede_of(&edns, text, asker->wait_refused, NULL);
 	reply_begin(&d, asker, out, &edns);
 	if (stands_otherwise(asker, &agree->outcome))
 		ap_dns_rcode(&d, AP_RCODE_YXRRSET);
@@ -206,12 +227,39 @@ static size_t reply_outcome(struct answers *a, const struct asker *asker,
 	return reply_end(a, &d);
 }
 
+static void heals_in(char text[32], uint64_t in_s)
+{
+	snprintf(text, 32, "in %llu s", (unsigned long long)in_s);
+}
+
+/* draft {#limits}: "If time heals it the text begins with "in N s: "" */
+static const char *detail_of(const struct answers *a, const uint8_t id[AP_ID_LEN], int refusal,
+			     char text[32])
+{
+	uint64_t now = (uint64_t)time(NULL), from = ap_id_deadline(id) - a->conf.net->horizon_s;
+
+	if (refusal == AGREE_ECAPACITY || refusal == AGREE_EUNDECIDED)
+		heals_in(text, machine_room_in_s(a->conf.machine, a->conf.self, refusal));
+	else if (refusal == AGREE_EHORIZON && ap_id_deadline(id) > a->conf.net->horizon_s)
+		heals_in(text, from > now ? from - now : 1);
+	else
+		return NULL;
+	return text;
+}
+
 size_t answers_outcome(struct answers *a, const struct asker *asker, const uint8_t id[AP_ID_LEN],
 		       const ap_agree *agree, int refusal, uint8_t *out)
 {
+	char detail[32];
+
+	size_t n;
+
 	if (agree != NULL)
-		return reply_outcome(a, asker, id, agree, out);
-	return reply_error(a, asker, answers_rcode(refusal), refusal, NULL, out);
+		n = reply_outcome(a, asker, id, agree, out);
+	else
+		n = reply_error(a, asker, answers_rcode(refusal), refusal,
+				detail_of(a, id, refusal, detail), out);
+	return sign(a, asker, out, n);
 }
 
 /* ---- ordering ---- */
@@ -235,6 +283,41 @@ static size_t answer_final(const struct ask *k, const uint8_t id[AP_ID_LEN])
 	return reply_outcome(a, k->asker, id, &agree, k->out);
 }
 
+/* draft {#wait} */
+static void wait_begin(const struct ask *k, uint64_t now_ms)
+{
+	const struct answers *a = k->a;
+	uint64_t wait_s = k->m->edns.wait_s;
+
+	if (!k->m->edns.has_wait || wait_s == 0)
+		return;
+	if (!k->asker->tcp) {
+		k->asker->wait_refused = AGREE_EWAIT;
+	} else if (a->conf.waiters == NULL || !waiters_room(a->conf.waiters, k->asker)) {
+		k->asker->wait_refused = AGREE_ENOWAIT;
+	} else {
+		if (wait_s > a->conf.conf->wait_max)
+			wait_s = a->conf.conf->wait_max;
+		k->asker->wait_until_ms = now_ms + wait_s * 1000;
+	}
+}
+
+/* Requests whose address may be forged have one limit together. 0: this one may be ordered. */
+static size_t admit(const struct ask *k)
+{
+	struct answers *a = k->a;
+
+	if (k->trusted)
+		return 0;
+	if (!limit_take(&a->cookieless, limit_now())) {
+		if (k->asker->has_cookie)
+			return refuse(k, AP_RCODE_BADCOOKIE, AGREE_ERATE, NULL);
+		return refuse(k, AP_RCODE_REFUSED, AGREE_ERATE, NULL);
+	}
+	a->info.cookieless++;
+	return 0;
+}
+
 static size_t order(const struct ask *k, uint8_t kind, const uint8_t *op, size_t len,
 		    const uint8_t id[AP_ID_LEN])
 {
@@ -242,12 +325,7 @@ static size_t order(const struct ask *k, uint8_t kind, const uint8_t *op, size_t
 	uint64_t now = limit_now();
 	int status;
 
-	if (!k->trusted && !limit_take(&a->cookieless, now)) {
-		if (k->asker->has_cookie)
-			return refuse(k, AP_RCODE_BADCOOKIE, AGREE_ERATE, NULL);
-		return refuse(k, AP_RCODE_REFUSED, AGREE_ERATE, NULL);
-	}
-	a->info.cookieless += !k->trusted;
+	wait_begin(k, now);
 	status = relay_submit(a->conf.relay, kind, op, len, id, k->asker, now);
 	return status == 0 ? 0 : refuse(k, answers_rcode(status), status, NULL);
 }
@@ -265,6 +343,8 @@ static size_t read_instance(const struct ask *k, const uint8_t id[AP_ID_LEN])
 		return refuse(k, AP_RCODE_SERVFAIL, AGREE_EFORMING, NULL);
 	k->asker->txt = k->m->qtype == AP_RR_TXT;
 	n = answer_final(k, id);
+	if (n == 0)
+		n = admit(k);
 	if (n > 0)
 		return n;
 	memcpy(read.id.octets, id, AP_ID_LEN);
@@ -454,7 +534,48 @@ static int proposal_check(const struct ask *k, const struct ap_rr *rr, const uin
 			    &a->descriptor.terms) ||
 	    memcmp(right, id, AP_ID_LEN) != 0)
 		return AGREE_EWRONGID;
-	return ap_terms_is_open(&a->descriptor.terms) ? 0 : AGREE_ENOTOPEN;
+	return ap_vote_check(&a->descriptor.terms, p);
+}
+
+/* Of this client's network, whose address is its own. 0: it has room. */
+static size_t within_quota(const struct ask *k, const uint8_t id[AP_ID_LEN])
+{
+	const struct answers *a = k->a;
+	struct machine_registration registered;
+	unsigned use = 0;
+	char detail[32];
+	uint64_t in_s;
+	int why;
+
+	if (a->propose.verb != AP_VERB_OBSERVE && a->propose.party != AP_PARTY_NONE)
+		use |= QUOTA_VOTE;
+	if (a->propose.descriptor.len > 0 && !ap_terms_is_open(&a->descriptor.terms) &&
+	    !machine_registration(a->conf.machine, id, &registered))
+		use |= QUOTA_REGISTER;
+	/* forged addresses would fill the share of them all: draft {#limits} */
+	if ((use & QUOTA_REGISTER) != 0 && !k->trusted)
+		return refuse(k, k->asker->has_cookie ? AP_RCODE_BADCOOKIE : AP_RCODE_REFUSED,
+			      AGREE_ERATE, NULL);
+	if (use == 0 || !k->trusted || a->conf.quota == NULL)
+		return 0;
+	why = quota_take(a->conf.quota, &k->asker->peer, use, limit_now(), (uint64_t)time(NULL),
+			 &in_s);
+	if (why == 0)
+		return 0;
+	heals_in(detail, in_s);
+	return refuse(k, answers_rcode(why), why, detail);
+}
+
+/* draft {#votes}: "The replica that takes a vote from its party refuses one that does not show this
+ * before it is ordered" */
+static int credential_check(const struct ask *k, const uint8_t id[AP_ID_LEN])
+{
+	struct answers *a = k->a;
+
+	if (a->conf.votes == NULL)
+		return 0;
+	return votes_check(a->conf.votes, a->conf.machine, id, &a->propose,
+			   a->propose.descriptor.len > 0 ? &a->descriptor : NULL);
 }
 
 static size_t propose(const struct ask *k, const struct ap_rr *rr, const uint8_t id[AP_ID_LEN])
@@ -477,8 +598,15 @@ static size_t propose(const struct ask *k, const struct ap_rr *rr, const uint8_t
 	if (a->propose.value.len > 0)
 		memcpy(k->asker->value, a->propose.value.data, a->propose.value.len);
 	n = answer_final(k, id);
+	if (n == 0)
+		n = admit(k);
+	if (n == 0)
+		n = within_quota(k, id);
 	if (n > 0)
 		return n;
+	why = credential_check(k, id);
+	if (why != 0)
+		return refuse(k, answers_rcode(why), why, NULL);
 	memcpy(request.id.octets, id, AP_ID_LEN);
 	request.propose = rr->rdata;
 	ap_writer_init(&w, op, sizeof(op));
@@ -570,11 +698,17 @@ static void asker_fill(struct answers *a, const struct ap_dns *m, size_t len, st
 	asker->nsid = m->edns.nsid && !a->conf.conf->hide_identity;
 	asker->has_cookie = asker->txt = asker->nxrrset = asker->proposes = false;
 	asker->value_len = 0;
+	asker->tsig = 0;
+	asker->wait_until_ms = 0;
+	asker->held = false;
+	asker->wait_refused = 0;
 	k->trusted = cookie_in(a, m, asker) || asker->tcp;
 	asker->limit = limit_of(m, asker, len, k->trusted);
 }
 
-static size_t badkey(const struct ask *k)
+/* ---- TSIG: draft {#tsig} ---- */
+
+static size_t bad_tsig(const struct ask *k, enum ap_tsig_error error)
 {
 	char text[AP_EDE_TEXT_MAX + 1];
 	struct ap_edns_out edns;
@@ -585,7 +719,38 @@ static size_t badkey(const struct ask *k)
 		ede_of(&edns, text, AGREE_ETSIG, NULL);
 	reply_begin(&d, k->asker, k->out, &edns);
 	k->a->info.rcodes[AP_RCODE_NOTAUTH]++;
-	return ap_dns_end_badkey(&d, k->m);
+	return ap_dns_end_unsigned(&d, k->m, (uint16_t)error);
+}
+
+/* The one error that is signed: the client learns what time it is here. */
+static size_t bad_time(const struct ask *k, const struct ap_tsig *tsig)
+{
+	size_t n = refuse(k, AP_RCODE_NOTAUTH, 0, NULL);
+
+	return ap_tsig_sign(k->out, n, ANSWER_MAX, &k->a->conf.conf->tsig_key.at[tsig->key], tsig,
+			    AP_TSIG_BADTIME, (uint64_t)time(NULL));
+}
+
+/* 0: it is the key's; else the answer. */
+static size_t admit_tsig(const struct ask *k)
+{
+	const struct conf_keys *keys = &k->a->conf.conf->tsig_key;
+	struct ap_tsig tsig;
+	enum ap_tsig_error error =
+		ap_tsig_check(k->m, keys->at, keys->n, (uint64_t)time(NULL), &tsig);
+	size_t size;
+
+	if (error == AP_TSIG_FORMERR)
+		return refuse(k, AP_RCODE_FORMERR, AGREE_EFORM, "TSIG");
+	if (error == AP_TSIG_BADTIME)
+		return bad_time(k, &tsig);
+	if (error != AP_TSIG_GOOD)
+		return bad_tsig(k, error);
+	k->asker->tsig = (uint8_t)(tsig.key + 1);
+	memcpy(k->asker->tsig_mac, tsig.mac, sizeof(tsig.mac));
+	size = ap_tsig_size(&keys->at[tsig.key]);
+	k->asker->limit = k->asker->limit > size + 512 ? k->asker->limit - size : 512;
+	return 0;
 }
 
 /* More than the socket's buffer holds: TC sends the client to TCP, and nothing has been done. */
@@ -613,6 +778,22 @@ static int why_of(int rcode)
 	}
 }
 
+static size_t dispatch(const struct ask *k)
+{
+	struct answers *a = k->a;
+	size_t n = 0;
+
+	if (a->request.has_tsig)
+		n = admit_tsig(k);
+	if (n > 0)
+		return n;
+	if (a->request.opcode != AP_OPCODE_UPDATE)
+		return query(k);
+	if (a->conf.conf->tsig_required && k->asker->tsig == 0)
+		return refuse(k, AP_RCODE_REFUSED, AGREE_ETSIGNEEDED, NULL);
+	return update(k);
+}
+
 size_t answers_request(struct answers *a, const uint8_t *wire, size_t len, bool cut,
 		       struct asker *asker, uint8_t *out)
 {
@@ -628,9 +809,7 @@ size_t answers_request(struct answers *a, const uint8_t *wire, size_t len, bool 
 		return too_big(&k);
 	if (rcode != 0)
 		return refuse(&k, (uint16_t)rcode, why_of(rcode), a->request.bad);
-	if (a->request.has_tsig)
-		return badkey(&k);
-	return a->request.opcode == AP_OPCODE_UPDATE ? update(&k) : query(&k);
+	return sign(a, asker, out, dispatch(&k));
 }
 
 /* ---- life ---- */

@@ -6,7 +6,10 @@
 #define DAEMON_ANSWER_H
 
 #include "daemon/client.h"
+#include "daemon/quota.h"
 #include "daemon/relay.h"
+#include "daemon/votes.h"
+#include "daemon/waiters.h"
 #include "libproto/dns.h"
 
 struct answers;
@@ -17,6 +20,9 @@ struct answers_conf {
 	uint8_t self;
 	struct index *index;
 	const struct machine *machine;
+	struct votes *votes; /* NULL: credentials are left to the machine */
+	struct waiters *waiters; /* NULL: nobody waits */
+	struct quota *quota;     /* NULL: no limits of client networks */
 	struct relay *relay; /* set by answers_relay() */
 };
 

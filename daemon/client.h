@@ -25,7 +25,8 @@ struct clients_conf {
 	uint8_t self;
 	uint64_t start; /* run number: relay's */
 	struct index *index;
-	const struct machine *machine; /* read: phase, key, T, F, sequence */
+	const struct machine *machine; /* read: phase, key, T, F, sequence, undecided instances */
+	struct votes *votes;
 	const int *udp_fds, *tcp_fds;  /* bound; taken over */
 	size_t n_fds;
 	void (*wake)(void *arg); /* relay has something to fill */
@@ -39,7 +40,13 @@ struct relay *clients_relay(struct clients *);
 /* Sends what the answers of this turn have gathered (sendmmsg); run.c calls it after relay_executed, relay_signed. */
 void clients_flush(struct clients *);
 
+/* A batch was executed, behind relay_executed(): true, if somebody waits for its signature. And it has that. */
+bool clients_executed(struct clients *, const struct machine_result *);
+size_t clients_signed(struct clients *, uint64_t seq, uint64_t now_ms); /* how many got their answer */
+uint64_t clients_tick(struct clients *, uint64_t now_ms); /* relay and waiters; returns when to call next */
+
 struct clients_info {
+	uint64_t waiting; /* clients, for a final outcome */
 	uint64_t queries, updates, udp_in, udp_out, tcp_in, tcp_open, dropped, cookieless, rcodes[24], truncated, final_reads;
 };
 void clients_info(const struct clients *, struct clients_info *);

@@ -10,8 +10,10 @@
 #include <stdint.h>
 
 #include "daemon/addr.h"
+#include "libproto/tsig.h"
 
 #define CONF_LISTEN_MAX	 16   /* listen: lines */
+#define CONF_KEYS_MAX	 16   /* tsig-key: lines */
 #define CONF_LINE_MAX	 1024 /* octets of a line, final NUL included */
 #define CONF_LINES_MAX	 10000
 #define CONF_INCLUDE_MAX 8   /* include: inside include: */
@@ -22,12 +24,18 @@ struct conf_addrs {
 	size_t n;
 };
 
+struct conf_keys {
+	struct ap_tsig_key at[CONF_KEYS_MAX];
+	size_t n;
+};
+
 /* What conf.def's kinds are in memory. Strings and paths are owned, never NULL, "" if not set. */
 typedef char *conf_text;
 typedef char *conf_path; /* absolute */
 typedef bool conf_bool;
 typedef uint32_t conf_number;
 typedef struct conf_addrs conf_addrs;
+typedef struct conf_keys conf_keys;
 
 struct conf {
 #define ATTR(section, field, key, kind, def, min, max, help) conf_##kind field;

@@ -5,6 +5,8 @@
 
 #include "daemon/conf_value.h"
 
+#include "libproto/crypto.h"
+
 /* Fields are copied in and out: a table of offsets knows no types. */
 static void string_set(void *field, char *text_own)
 {
@@ -156,6 +158,44 @@ static bool addrs_show(const void *field, size_t i, struct ap_text *t)
 	return true;
 }
 
+static const char *keys_parse(const struct conf_attr *attr, void *field, const char *text,
+			      const char *dir)
+{
+	struct conf_keys keys;
+	struct ap_tsig_key one;
+
+	(void)dir;
+	if (text[0] == '\0')
+		return NULL;
+	memcpy(&keys, field, sizeof keys);
+	if (ap_tsig_key_parse(&one, text) != 0)
+		return "write the key's name, a colon, and its secret in base64, 16 to 64 octets";
+	if (keys.n >= attr->max)
+		return "too many keys: 16 at most";
+	for (size_t i = 0; i < keys.n; i++)
+		if (ap_name_equal(&keys.at[i].name, &one.name))
+			return "a key of this name was given before";
+	keys.at[keys.n++] = one;
+	memcpy(field, &keys, sizeof keys);
+	return NULL;
+}
+
+static bool keys_show(const void *field, size_t i, struct ap_text *t)
+{
+	struct conf_keys keys;
+
+	memcpy(&keys, field, sizeof keys);
+	if (i >= keys.n)
+		return false;
+	ap_tsig_key_show(t, &keys.at[i]);
+	return true;
+}
+
+static void keys_clear(void *field)
+{
+	ap_wipe(field, sizeof(struct conf_keys));
+}
+
 static void nothing_clear(void *field)
 {
 	(void)field;
@@ -169,6 +209,8 @@ static const struct conf_kind kind_number = {"number", number_parse, number_show
 					     false};
 static const struct conf_kind kind_addrs = {"address#port", addrs_parse, addrs_show, nothing_clear,
 					    true};
+
+static const struct conf_kind kind_keys = {"name:secret", keys_parse, keys_show, keys_clear, true};
 
 const struct conf_attr conf_attrs[] = {
 #define ATTR(section, field, key, kind, def, min, max, help)                                       \

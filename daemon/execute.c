@@ -148,6 +148,7 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 	if (!is_waited_for(r, batch.n_bundles))
 		run_give_way();
 	r->is_urgent = answer_own(r, batch.n_bundles);
+	r->is_urgent |= clients_executed(r->clients, &r->result);
 	sign_executed(r->sign, &r->result, r->is_urgent, run_now());
 	if (r->result.key_changed || r->result.pools_changed || r->result.n_sets > 0 ||
 	    r->result.n_retries > 0)
@@ -176,7 +177,7 @@ void execute_signed(void *arg, uint64_t seq, uint32_t epoch, const uint8_t sig[6
 	/* lost in a crash, it is made again when somebody asks: draft {#shares} */
 	(void)journal_append_lazy(r->journal, RECORD_SIGNATURE, seq,
 				  (struct iovec[]){{record, sizeof(record)}}, 1, &token);
-	if (relay_signed(clients_relay(r->clients), seq, run_now()) > 0) {
+	if (clients_signed(r->clients, seq, run_now()) > 0) {
 		clients_flush(r->clients); /* before the links' turn comes, and the store's */
 		r->spare_ms = run_now() + RUN_SPARE_MS;
 	}

@@ -11,6 +11,7 @@
 #include "daemon/marks.h"
 #include "daemon/run_priv.h"
 #include "daemon/state_format.h"
+#include "daemon/undecided.h"
 #include "libproto/crypto.h"
 
 enum {
@@ -609,6 +610,11 @@ static void take_up(struct run *r, uint64_t seq)
 	    machine_seq(r->machine) != seq) {
 		run_fail(r,
 			 "a transferred state does not decode any more: start this replica again");
+		return;
+	}
+	if (undecided_refill(r, &why) != 0) {
+		if (index_damage(r->index) == NULL) /* else damage.c does the rest */
+			run_fail(r, why.text);
 		return;
 	}
 	r->ring[seq % RUN_RUNNING_RING].seq = seq;

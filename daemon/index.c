@@ -378,10 +378,34 @@ static void attach(struct index *x, struct block *b, const struct machine_entry 
 			return;
 		e->merged = true;
 	}
-	if (m->fresh) /* it may have more leaves in this batch */
+	if (m->fresh) /* not one that it got again in the same batch: the history has them in this
+			 order */
 		e->first = (uint16_t)m->leaf;
 	if (e->block == NULL || !e->block->pub.has_sig)
 		repoint(e, b, (uint16_t)m->leaf);
+}
+
+/* What a batch changed of undecided instances: kept, since only the history has it. */
+static bool leaf_changes(struct merge_leaf *leaf, ap_bytes changes)
+{
+	leaf->changes = NULL;
+	leaf->changes_len = changes.len;
+	if (changes.len == 0)
+		return true;
+	leaf->changes = malloc(changes.len);
+	if (leaf->changes != NULL)
+		memcpy(leaf->changes, changes.data, changes.len);
+	return leaf->changes != NULL;
+}
+
+/* The oldest n are merged, or not needed. */
+static void tail_drop(struct index *x, size_t n)
+{
+	if (n == 0)
+		return;
+	merge_leaves_clear(x->tail, n);
+	memmove(x->tail, x->tail + n, (x->n_tail - n) * sizeof(*x->tail));
+	x->n_tail -= n;
 }
 
 static void tail_add(struct index *x, const struct machine_result *r)
@@ -399,6 +423,10 @@ static void tail_add(struct index *x, const struct machine_result *r)
 		}
 		x->tail = tail;
 		x->tail_cap = cap;
+	}
+	if (!leaf_changes(&x->tail[x->n_tail], r->changes)) {
+		fail(x, "out of memory for votes: give this replica more, and start it again");
+		return;
 	}
 	memcpy(x->tail[x->n_tail].hash, r->leaf, 32);
 	x->tail[x->n_tail++].time_ms = r->time_ms;
@@ -549,6 +577,21 @@ static size_t job_items(const struct index *x, struct merge_job *job)
 	return n;
 }
 
+static bool job_tail(const struct index *x, struct merge_job *job)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < job->n_tail; i++) {
+		const struct merge_leaf *leaf = &x->tail[i];
+
+		memcpy(job->tail[i].hash, leaf->hash, sizeof(leaf->hash));
+		job->tail[i].time_ms = leaf->time_ms;
+		good = leaf_changes(&job->tail[i], (ap_bytes){leaf->changes, leaf->changes_len}) &&
+		       good;
+	}
+	return good;
+}
+
 static struct merge_job *job_new(struct index *x, struct snapshot *s)
 {
 	struct merge_job *job = calloc(1, sizeof(*job));
@@ -562,12 +605,10 @@ static struct merge_job *job_new(struct index *x, struct snapshot *s)
 	job->blocks = calloc(x->n_blocks + 1, sizeof(*job->blocks));
 	job->n_tail = s->seq - x->merged_seq <= x->n_tail ? s->seq - x->merged_seq : 0;
 	job->tail = calloc(job->n_tail + 1, sizeof(*job->tail));
-	if (job->items == NULL || job->blocks == NULL || job->tail == NULL) {
+	if (job->items == NULL || job->blocks == NULL || job->tail == NULL || !job_tail(x, job)) {
 		merge_job_free(job);
 		return NULL;
 	}
-	if (job->n_tail > 0)
-		memcpy(job->tail, x->tail, job->n_tail * sizeof(*job->tail));
 	if (x->proof_seq == s->seq) {
 		job->proof = x->proof;
 		job->proof_len = x->proof_len;
@@ -661,8 +702,7 @@ static void drop_blocks(struct index *x, const struct merge_job *job)
 
 static void merge_done(struct index *x, struct merge_job *job)
 {
-	memmove(x->tail, x->tail + job->n_tail, (x->n_tail - job->n_tail) * sizeof(*x->tail));
-	x->n_tail -= job->n_tail;
+	tail_drop(x, job->n_tail);
 	x->merged_seq = job->seq;
 	free(x->merged_snapshot);
 	x->merged_snapshot = NULL;
@@ -723,7 +763,8 @@ static void forget_all(struct index *x)
 	x->table_used = 0;
 	for (size_t i = 0; i < x->n_blocks; i++)
 		block_free(x->blocks[i]);
-	x->n_blocks = x->n_tail = 0;
+	x->n_blocks = 0;
+	tail_drop(x, x->n_tail);
 	for (size_t i = 0; i < SNAPSHOTS; i++) {
 		free(x->snapshots[i].octets);
 		x->snapshots[i] = (struct snapshot){0};
@@ -749,8 +790,7 @@ static void overtaken(struct index *x, uint64_t seq)
 	if (seq <= x->merged_seq)
 		return;
 	n = n < x->n_tail ? n : x->n_tail;
-	memmove(x->tail, x->tail + n, (x->n_tail - n) * sizeof(*x->tail));
-	x->n_tail -= n;
+	tail_drop(x, n);
 	x->merged_seq = seq;
 	free(x->merged_snapshot);
 	x->merged_snapshot = NULL;
@@ -927,6 +967,7 @@ void index_close(struct index *x)
 	}
 	for (size_t i = 0; x->table != NULL && i < x->table_size; i++)
 		free(x->table[i].entry);
+	tail_drop(x, x->n_tail);
 	free(x->tail);
 	free(x->proof);
 	for (size_t i = 0; i < x->n_blocks; i++)

@@ -46,12 +46,16 @@ struct merge_block {
 struct merge_leaf {
 	uint8_t hash[32];
 	uint64_t time_ms;
+	uint8_t *changes; /* behind the outcomes in its chunk; NULL: none. Owned. */
+	size_t changes_len;
 };
+/* Frees what n of them own. */
+void merge_leaves_clear(struct merge_leaf *, size_t n);
 
 /* What was transferred, verified: daemon/fetch_state.c makes it. One transaction. */
 struct absorb_chunk {
 	uint64_t seq, time_ms;
-	ap_bytes outcomes; /* borrows from absorb.octets */
+	ap_bytes outcomes; /* and changes, as in the history; borrows from absorb.octets */
 	size_t n;	   /* outcomes */
 	bool proven;	   /* the rest is there: */
 	struct ap_statement statement;

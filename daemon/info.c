@@ -121,9 +121,11 @@ void run_stats(const struct run *r, struct ap_text *out)
 {
 	struct clients_info c;
 	struct pbft_info core;
+	struct votes_info votes;
 	uint64_t refused = 0;
 
 	clients_info(r->clients, &c);
+	votes_info(r->votes, &votes);
 	pbft_info(r->pbft, &core);
 	line(out, "batches", r->batches);
 	line(out, "requests", r->requests);
@@ -134,6 +136,10 @@ void run_stats(const struct run *r, struct ap_text *out)
 	line(out, "udp_out", c.udp_out);
 	line(out, "tcp_in", c.tcp_in);
 	line(out, "tcp_open", c.tcp_open);
+	line(out, "waiting", c.waiting);
+	line(out, "undecided", machine_undecided_count(r->machine));
+	line(out, "votes_verified", votes.verified);
+	line(out, "votes_remembered", votes.remembered);
 	line(out, "cookieless", c.cookieless);
 	line(out, "truncated", c.truncated);
 	line(out, "dropped", c.dropped);

@@ -27,7 +27,9 @@ enum {
 	MERGE_BLOCK = 4 + 8 + 8 + 4 + 32 + 32 + 1 + 64,
 	MERGE_TREE_LEVELS = 5,
 	MERGE_TREE_TOP = 0xffff,
-	MERGE_CHUNK_MAX = AP_BATCH_REQUESTS_MAX * (AP_ID_LEN + 1 + 2 + AP_MAX_outcome),
+	/* outcomes, and changes, which are no longer than the requests that make them */
+	MERGE_CHUNK_MAX = AP_BATCH_REQUESTS_MAX * (AP_ID_LEN + 1 + 2 + AP_MAX_outcome) +
+			  AP_BATCH_OCTETS_MAX,
 	MERGE_TREE_MAX = 32 * (32 + 16 + 8 + 4 + 2),
 };
 

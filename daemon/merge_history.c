@@ -4,7 +4,7 @@
  *
  *   history  u8 0, u64 section   hashes of its 128 leaves
  *            u8 l, u64 index     l > 0: root over 2^(l-1) whole sections, number `index` of these
- *   chunks   u64 seq             u64 T, the outcomes that became final in that batch
+ *   chunks   u64 seq             u64 T, the outcomes that became final in that batch, the changes
  *
  * A section is there once it is whole, which it is at each checkpoint (RUN_INTERVAL is its size).
  */
@@ -100,6 +100,7 @@ static void put_chunks(struct kv_txn *txn, const struct merge_job *job, const st
 		ap_writer_init(&w, value + 8, CHUNK_MAX - 8);
 		for (; at < n && order[at]->sequence == first + i; at++)
 			merge_chunk_add(&w, order[at]);
+		ap_octets_put(&w, job->tail[i].changes, job->tail[i].changes_len);
 		put_chunk(txn, first + i, job->tail[i].time_ms, value, ap_writer_len(&w));
 	}
 }

@@ -21,6 +21,15 @@ void absorb_free(struct absorb *a)
 	}
 }
 
+void merge_leaves_clear(struct merge_leaf *leaves, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(leaves[i].changes);
+		leaves[i].changes = NULL;
+		leaves[i].changes_len = 0;
+	}
+}
+
 void merge_job_free(struct merge_job *job)
 {
 	if (job == NULL)
@@ -30,6 +39,8 @@ void merge_job_free(struct merge_job *job)
 	free(job->blocks);
 	free(job->snapshot);
 	free(job->proof);
+	if (job->tail != NULL)
+		merge_leaves_clear(job->tail, job->n_tail);
 	free(job->tail);
 	free(job);
 }

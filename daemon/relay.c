@@ -368,6 +368,19 @@ static void await_signature(struct relay *r, struct request *q, const struct mac
 	r->unsigned_now++;
 }
 
+/* Its answer is due later, from elsewhere. */
+static bool is_held(struct relay *r, struct request *q, const struct machine_entry *e,
+		    uint64_t now_ms)
+{
+	if (q->asker.wait_until_ms <= now_ms || r->conf.hold == NULL ||
+	    ap_outcome_is_final(&e->outcome) ||
+	    !r->conf.hold(r->conf.arg, &q->asker, q->id, q->kind, q->op, q->op_len, now_ms))
+		return false;
+	leave(r, q);
+	free(q);
+	return true;
+}
+
 void relay_executed(struct relay *r, uint64_t counter, size_t bundle,
 		    const struct machine_result *result, uint64_t now_ms)
 {
@@ -383,10 +396,13 @@ void relay_executed(struct relay *r, uint64_t counter, size_t bundle,
 			continue;
 		q = b->requests[e->op];
 		b->requests[e->op] = NULL;
-		if (e->leaf >= 0)
-			await_signature(r, q, result, e, now_ms);
-		else
+		if (r->conf.pending != NULL && e->leaf >= 0 &&
+		    e->outcome.status == AP_STATUS_PENDING)
+			r->conf.pending(r->conf.arg, &q->asker, q->id, result->seq);
+		if (e->leaf < 0)
 			done(r, q, NULL, e->refusal);
+		else if (!is_held(r, q, e, now_ms))
+			await_signature(r, q, result, e, now_ms);
 	}
 	for (uint16_t i = 0; i < b->n; i++) { /* no entry: the batch was full */
 		if (b->requests[i] != NULL)

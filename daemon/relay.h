@@ -41,6 +41,12 @@ struct asker {
 	bool nxrrset; /* UPDATE with the prerequisite: */
 	uint8_t value_len, value[AP_VALUE_MAX]; /* what was proposed */
 	bool proposes;
+	uint8_t tsig; /* index of the TSIG key that the reply is signed with, + 1; 0: none */
+	uint8_t tsig_mac[32]; /* the request's */
+	/* draft {#wait}: */
+	uint64_t wait_until_ms; /* monotonic; 0: the first outcome is the answer */
+	bool held;              /* it has waited, and its connection knows */
+	int wait_refused;       /* AGREE_E*: why it does not wait; said with an outcome that is not final */
 };
 
 struct relay_conf {
@@ -54,6 +60,12 @@ struct relay_conf {
 	/* The verdict on one request: agree != NULL: the record (outcome, proof); else refusal AGREE_E*. Called from
 	 * relay_executed, relay_signed and relay_tick, never from relay_submit. */
 	void (*answer)(void *arg, const struct asker *, const uint8_t id[AP_ID_LEN], const ap_agree *agree, int refusal);
+	/* A request was executed, to PENDING; before it is held or answered. May be NULL. */
+	void (*pending)(void *arg, const struct asker *, const uint8_t id[AP_ID_LEN], uint64_t seq);
+	/* A request whose asker waits was executed, to an outcome that is not final: true: it is taken over, else it is
+	 * answered. May be NULL. */
+	bool (*hold)(void *arg, const struct asker *, const uint8_t id[AP_ID_LEN], uint8_t kind, const uint8_t *op,
+		     size_t len, uint64_t now_ms);
 	/* There is something to bundle: run.c calls relay_fill() at the end of this turn of the event loop. */
 	void (*wake)(void *arg);
 	void *arg, *wake_arg;

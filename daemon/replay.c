@@ -18,6 +18,7 @@
 #include "daemon/log.h"
 #include "daemon/pbft/quorum.h"
 #include "daemon/run_priv.h"
+#include "daemon/undecided.h"
 #include "libproto/crypto.h"
 #include "libproto/digest.h"
 
@@ -435,6 +436,8 @@ static int machine_restored(struct replay *p, struct disk_error *why)
 	if (octets == NULL || machine_restore(p->r->machine, octets, len) != 0 ||
 	    machine_seq(p->r->machine) != p->merged || !is_signed(p))
 		return store_away(p, "the store's state is not the one that was signed", why);
+	if (undecided_refill(p->r, why) != 0)
+		return store_away(p, why->text, why);
 	p->base.executed = p->base.stable = p->merged;
 	machine_digest(p->r->machine, p->base.stable_state);
 	memcpy(p->base.running, machine_running(p->r->machine), 32);

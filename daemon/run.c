@@ -174,6 +174,41 @@ static void tick_if_idle(struct run *r)
 		relay_submit_own(clients_relay(r->clients), AP_OP_tick, NULL, 0);
 }
 
+/* draft {#deadlines}. Returns when to look again. */
+static uint64_t fire_deadlines(struct run *r)
+{
+	struct due_view v = {.due_ms = machine_due(r->machine), .now_ms = run_now()};
+	struct pbft_event ev = {.kind = PBFT_EV_FROZEN};
+	struct pbft_info info;
+	uint64_t wake_ms;
+
+	if (v.due_ms == UINT64_MAX)
+		return UINT64_MAX;
+	pbft_info(r->pbft, &info);
+	if (info.lacks || info.diverged || info.recovering || info.empty)
+		return UINT64_MAX; /* what is undecided, or when, is not known here */
+	v.wall_ms = clock_time(&r->clock, run_wall(), v.now_ms);
+	v.clock_bound_ms = r->net.clock_bound_s * 1000;
+	v.timeout_ms = RUN_TIMEOUT_MS;
+	v.primary = info.view_active && info.primary == r->self;
+	v.in_flight = info.in_flight > 0 || info.own > 0;
+	v.view_active = info.view_active;
+	v.view = info.view;
+	v.batches = r->batches;
+	switch (due_look(&r->due, &v, &wake_ms)) {
+	case DUE_TICK:
+		relay_submit_own(clients_relay(r->clients), AP_OP_tick, NULL, 0);
+		break;
+	case DUE_FROZEN:
+		log_say(LOG_L_INFO, "member %u lets no time pass: leaving its view", info.primary);
+		run_step(r, &ev);
+		break;
+	case DUE_NOTHING:
+		break;
+	}
+	return wake_ms;
+}
+
 static void set_timer(struct run *r, uint64_t wake)
 {
 	uint64_t now = run_now(), in = wake > now ? wake - now : 0;
@@ -216,12 +251,13 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	damage_turn(r);
 	fill(r);
 	wake = least(wake, r->core_wake_ms);
-	wake = least(wake, relay_tick(clients_relay(r->clients), now));
+	wake = least(wake, clients_tick(r->clients, now));
 	wake = least(wake, sign_tick(r->sign, now));
 	wake = least(wake, execute_keygen_wake(r));
 	wake = least(wake, fetch_state_turn(r));
 	recover_turn(r, now);
 	wake = least(wake, scrub_turn(r));
+	wake = least(wake, fire_deadlines(r));
 	if (relay_waiting(clients_relay(r->clients)))
 		fill(r);
 	clients_flush(r->clients);
@@ -232,6 +268,8 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 			event_active(r->turn, EV_TIMEOUT, 0);
 	}
 	set_timer(r, wake);
+	if (votes_turn(r->votes, r->machine, r->bodies)) /* one at a time, behind what has come */
+		event_active(r->turn, EV_TIMEOUT, 0);
 }
 
 static void wake(void *arg)
@@ -462,6 +500,7 @@ static bool on_core_frame(struct run *r, uint8_t from, uint8_t type, const uint8
 		if (bodies_put(r->bodies, digest, body.data, body.len, bundle ? NULL : &r->batch) !=
 		    0)
 			return true; /* no room now; it is sent again */
+		votes_arrived(r->votes, digest);
 	}
 	if (ev.kind == PBFT_EV_BODY)
 		body_signature(r, octets, len);
@@ -640,7 +679,11 @@ static int start_cores(struct run *r, struct disk_error *why)
 
 	memcpy(mc.genesis, r->net.genesis, 32);
 	ap_digest_genesis(ap_sha256, pc.running0, r->net.genesis);
+	r->votes = votes_new();
+	if (r->votes == NULL)
+		return disk_say(why, DISK_ESYSTEM, "out of memory for votes");
 	keygen_funcs(r->keygen, &funcs);
+	votes_funcs(r->votes, &funcs);
 	index_store(r->index, &store);
 	r->machine_memory = malloc(machine_size(&mc));
 	r->pbft_memory = malloc(pbft_size(&pc));
@@ -737,6 +780,7 @@ static int start_clients(struct run *r, const struct run_sockets *s, struct disk
 				  .start = r->boot,
 				  .index = r->index,
 				  .machine = r->machine,
+				  .votes = r->votes,
 				  .udp_fds = s->udp_fds,
 				  .tcp_fds = s->tcp_fds,
 				  .n_fds = s->n,
@@ -790,6 +834,7 @@ void run_scrub(struct run *r)
 static void free_state(struct run *r)
 {
 	keygen_free(r->keygen);
+	votes_free(r->votes);
 	frost_free(r->frost);
 	index_close(r->index); /* its thread may be reading the journal */
 	journal_close(r->journal, NULL);
@@ -807,6 +852,7 @@ static void free_state(struct run *r)
 	free(r->pbft_memory);
 	free(r->snapshot);
 	r->keygen = NULL;
+	r->votes = NULL;
 	r->frost = NULL;
 	r->journal = NULL;
 	r->index = NULL;

@@ -6,6 +6,7 @@
 #include "daemon/bodies.h"
 #include "daemon/clock.h"
 #include "daemon/client.h"
+#include "daemon/due.h"
 #include "daemon/fetch_state.h"
 #include "daemon/frost/frost.h"
 #include "daemon/index.h"
@@ -20,6 +21,7 @@
 #include "daemon/sign.h"
 #include "daemon/verify.h"
 #include "daemon/views.h"
+#include "daemon/votes.h"
 
 enum {
 	RUN_WINDOW = 256,
@@ -93,6 +95,8 @@ struct run {
 	struct pbft *pbft;
 	struct frost *frost;
 	struct keygen *keygen;
+	struct votes *votes;
+	struct due due;
 	struct sign *sign;
 	struct bodies *bodies;
 	struct peers *peers;

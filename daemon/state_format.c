@@ -55,7 +55,24 @@ struct chunk_entry {
 	ap_outcome outcome;
 };
 
-/* false: the octets end here, or are none; see r->bad. */
+/* What stands behind the outcomes is passed over: what a machine makes of it shows whether it is
+ * right (daemon/machine/refill.c). */
+static void skip_changes(struct ap_reader *r)
+{
+	ap_span16 change;
+	ap_id id;
+	uint8_t relay = 128;
+
+	while (r->bad == NULL && ap_reader_left(r) > 0) {
+		ap_id_get(r, &id);
+		ap_u8_get(r, &relay);
+		ap_span16_get(r, &change);
+		if (relay < 128)
+			ap_reader_fail(r);
+	}
+}
+
+/* The next outcome. false: there is none; see r->bad. */
 static bool entry_next(struct ap_reader *r, struct chunk_entry *e)
 {
 	struct ap_reader inner;
@@ -66,6 +83,10 @@ static bool entry_next(struct ap_reader *r, struct chunk_entry *e)
 	ap_octets_get(r, e->id, AP_ID_LEN);
 	ap_u8_get(r, &e->relay);
 	ap_span16_get(r, &outcome);
+	if (r->bad == NULL && e->relay >= 128) {
+		skip_changes(r);
+		return false;
+	}
 	if (r->bad != NULL)
 		return false;
 	ap_reader_init(&inner, outcome.data, outcome.len);
@@ -115,6 +136,12 @@ static void others_put(struct ap_writer *w, const uint8_t leaves[][32], size_t c
 		w->bad = "others"; /* an outcome has no place there */
 }
 
+/* Changes alone need no proof: what is undecided is nothing that a client is shown. */
+static bool has_outcomes(ap_bytes outcomes)
+{
+	return outcomes.len > AP_ID_LEN && outcomes.data[AP_ID_LEN] < 128;
+}
+
 size_t chunk_proof_make(struct merge *m, uint64_t seq, ap_bytes outcomes, uint8_t *out, size_t cap)
 {
 	static uint8_t leaves[AP_BATCH_REQUESTS_MAX][32], others[AP_BATCH_REQUESTS_MAX * 34];
@@ -122,7 +149,7 @@ size_t chunk_proof_make(struct merge *m, uint64_t seq, ap_bytes outcomes, uint8_
 	ap_chunk_proof proof;
 	struct ap_writer w;
 
-	if (outcomes.len == 0 || merge_find_block(m, seq, &b) != 1 || !b.has_sig ||
+	if (!has_outcomes(outcomes) || merge_find_block(m, seq, &b) != 1 || !b.has_sig ||
 	    b.statement.count == 0 || b.statement.count > AP_BATCH_REQUESTS_MAX ||
 	    !merge_block_leaves(m, seq, b.statement.count, leaves))
 		return 0;

@@ -27,7 +27,7 @@ struct conn {
 	struct tcp *tcp;
 	struct bufferevent *bev;
 	uint16_t slot, prefix;
-	uint32_t generation, outstanding;
+	uint32_t generation, outstanding, waiting; /* waiting: not outstanding */
 	uint64_t heard_ms; /* when it was opened, or last said something */
 	bool done;	   /* the client has closed its side: gone once all is answered and sent */
 	uint64_t partial_ms; /* since when there is an incomplete message; 0: there is none */
@@ -54,6 +54,8 @@ static void conn_free(struct conn *c)
 {
 	struct tcp *t = c->tcp;
 
+	if (t->conf.closed != NULL)
+		t->conf.closed(t->conf.arg, c->slot);
 	t->slots[c->slot] = NULL;
 	t->free_slots[t->n_free++] = c->slot;
 	t->prefixes[c->prefix]--;
@@ -130,7 +132,7 @@ static void go_on(struct conn *c)
 
 static bool is_over(const struct conn *c)
 {
-	return c->done && c->outstanding == 0 &&
+	return c->done && c->outstanding == 0 && c->waiting == 0 &&
 	       evbuffer_get_length(bufferevent_get_output(c->bev)) == 0;
 }
 
@@ -179,7 +181,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 		return;
 	}
 	if ((what & BEV_EVENT_TIMEOUT) != 0 && (what & BEV_EVENT_READING) != 0 &&
-	    c->outstanding > 0) {
+	    c->outstanding + c->waiting > 0) {
 		bufferevent_enable(bev, EV_READ); /* it waits for us, not we for it */
 		return;
 	}
@@ -217,8 +219,8 @@ static void conn_new(struct tcp *t, evutil_socket_t fd, const struct sockaddr *s
 }
 
 /* All places are taken: the client network that has most of them gives one up, and of its
- * connections the one that waits for nothing and has been silent longest. NULL: no network has more
- * than the newcomer's would. */
+ * connections the one that has no request under way and has been silent longest; who waits for an
+ * outcome asks again elsewhere. NULL: no network has more than the newcomer's would. */
 static struct conn *least_needed(const struct tcp *t, uint16_t newcomer)
 {
 	struct conn *least = NULL;
@@ -263,13 +265,40 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		close(fd);
 }
 
-void tcp_send(struct tcp *t, const struct asker *asker, const uint8_t *octets, size_t len)
+static struct conn *conn_of(const struct tcp *t, const struct asker *asker)
 {
 	struct conn *c = asker->socket < t->conf.clients_max ? t->slots[asker->socket] : NULL;
 
-	if (c == NULL || c->generation != asker->generation)
+	return c != NULL && c->generation == asker->generation ? c : NULL;
+}
+
+bool tcp_has(const struct tcp *t, const struct asker *asker)
+{
+	return conn_of(t, asker) != NULL;
+}
+
+/* What was left in its input while it was busy is read on behind this event. */
+void tcp_hold(struct tcp *t, const struct asker *asker)
+{
+	struct conn *c = conn_of(t, asker);
+
+	if (c == NULL)
 		return;
 	c->outstanding--;
+	c->waiting++;
+	bufferevent_trigger(c->bev, EV_READ, BEV_OPT_DEFER_CALLBACKS);
+}
+
+void tcp_send(struct tcp *t, const struct asker *asker, const uint8_t *octets, size_t len)
+{
+	struct conn *c = conn_of(t, asker);
+
+	if (c == NULL)
+		return;
+	if (asker->held)
+		c->waiting--;
+	else
+		c->outstanding--;
 	write_message(c, octets, len);
 }
 

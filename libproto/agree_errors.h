@@ -91,8 +91,7 @@
 	  "the owner name is not the id of this descriptor: check the ticket and the network's "   \
 	  "key")                                                                                   \
 	E(AGREE_ENOTOPEN, -83, 49155, 11,                                                          \
-	  "not an open instance: this version executes only those without parties, k=1 and no "    \
-	  "locks")                                                                                 \
+	  "not an open instance: this replica is older, and executes those without parties only")  \
 	E(AGREE_EBADTERMS, -84, 49156, 11,                                                         \
 	  "impossible terms: k between 1 and the number of parties, all different; open "          \
 	  "instances have k=1 and no veto")                                                        \
@@ -132,7 +131,19 @@
 	  "this replica is catching up with the others: ask another")                              \
 	E(AGREE_ENODESCRIPTOR, -103, 49175, 11, "the descriptor is missing: a vote must carry it") \
 	E(AGREE_ETRANSFER, -104, 49176, 11, "zone transfers are not given: ask for single names")  \
-	E(AGREE_EWAIT, -105, 49177, 11, "waiting needs TCP: send the message again over TCP")
+	E(AGREE_EWAIT, -105, 49177, 11, "waiting needs TCP: send the message again over TCP")      \
+	E(AGREE_EUNDECIDED, -107, 49179, 11,                                                       \
+	  "this replica's share of undecided instances is full: ask another replica, or later")    \
+	E(AGREE_ELOCKS, -108, 49180, 11,                                                           \
+	  "the instance is registered with other locks: reveal nothing, and make another")         \
+	E(AGREE_ECLIENTINSTANCES, -109, 49181, 11,                                                 \
+	  "too many undecided instances of your network: let some end, or ask another replica")    \
+	E(AGREE_ECLIENTVOTES, -110, 49182, 11,                                                     \
+	  "too many votes a second of your network: ask again later, or another replica")          \
+	E(AGREE_ENOWAIT, -111, 49183, 11,                                                          \
+	  "no room for another wait here: ask again in a while, or another replica")               \
+	E(AGREE_ETSIGNEEDED, -112, 49184, 11,                                                      \
+	  "this replica takes requests under a TSIG key only: ask its operator for one")
 
 enum agree_error {
 	AGREE_OK = 0,

@@ -223,9 +223,9 @@ bool ap_dns_rr(struct ap_dns_writer *d, enum ap_section section, const struct ap
 
 /* Octets of the message, 0 if the buffer was too small for header, question and bare OPT. */
 size_t ap_dns_end(struct ap_dns_writer *d);
-/* Instead of ap_dns_end(): NOTAUTH with TSIG error BADKEY and an empty MAC (RFC 8945
- * section 5.2.1), behind OPT. */
-size_t ap_dns_end_badkey(struct ap_dns_writer *d, const struct ap_dns *request);
+/* Instead of ap_dns_end(): NOTAUTH with this TSIG error (BADKEY 17, BADSIG 16, BADTRUNC 22) and an
+ * empty MAC (RFC 8945 section 5.2), behind OPT. */
+size_t ap_dns_end_unsigned(struct ap_dns_writer *d, const struct ap_dns *request, uint16_t error);
 
 /* "NOERROR", "FORMERR"...; NULL for those without a name. */
 const char *ap_rcode_name(uint16_t rcode);

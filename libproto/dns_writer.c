@@ -5,7 +5,7 @@
 
 #include "libproto/dns.h"
 
-enum { HEADER_LEN = 12, BADKEY = 17, FUDGE_S = 300 };
+enum { HEADER_LEN = 12, FUDGE_S = 300 };
 
 void ap_dns_begin(struct ap_dns_writer *d, void *buffer, size_t size, size_t limit, uint16_t id,
 		  uint8_t opcode, uint16_t flags)
@@ -244,9 +244,9 @@ size_t ap_dns_end(struct ap_dns_writer *d)
 	return header_put(d);
 }
 
-size_t ap_dns_end_badkey(struct ap_dns_writer *d, const struct ap_dns *request)
+size_t ap_dns_end_unsigned(struct ap_dns_writer *d, const struct ap_dns *request, uint16_t error)
 {
-	const uint16_t error = BADKEY, fudge = FUDGE_S, zero = 0;
+	const uint16_t fudge = FUDGE_S, zero = 0;
 	struct ap_name key, algorithm;
 	struct ap_reader r;
 	uint8_t time[6];

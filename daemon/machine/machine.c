@@ -4,7 +4,8 @@
  *  1. T = max(T, proposed), F follows, the running hash takes the batch in.
  *  2. Bundles whose number is new execute, operation after operation, each seeing what those before
  *     it did.
- *  3. What became final is one leaf of the history.
+ *  3. Undecided instances whose deadline has come expire; what became final and what changed is
+ *     one leaf of the history.
  *  4. If there are leaves, their tree; if something is to be signed, its signer sets.
  */
 #include "daemon/machine/machine.h"
@@ -28,9 +29,15 @@ static bool is_possible(const struct machine_conf *conf)
 	       conf->capacity >= conf->n && conf->capacity / conf->n <= UINT32_MAX;
 }
 
+/* Aligned, since the instances come behind it. */
+enum { SCRATCH = (MACHINE_SCRATCH + 15) / 16 * 16 };
+
 size_t machine_size(const struct machine_conf *conf)
 {
-	return is_possible(conf) ? sizeof(struct machine) + MACHINE_SCRATCH : 0;
+	if (!is_possible(conf))
+		return 0;
+	return sizeof(struct machine) + SCRATCH +
+	       machine_instances_size(conf->n, conf->capacity / conf->n);
 }
 
 void machine_reset(struct machine *m)
@@ -39,6 +46,7 @@ void machine_reset(struct machine *m)
 	struct machine_key *key = &state->key;
 
 	memset(state, 0, sizeof(*state));
+	machine_instances_clear(&m->instances);
 	ap_digest_genesis(m->funcs.sha256, state->running, m->conf.genesis);
 	key->phase = MACHINE_ENCKEYS;
 	key->epoch = 1;
@@ -56,6 +64,8 @@ struct machine *machine_init(void *memory, const struct machine_conf *conf,
 	m->funcs = *funcs;
 	m->store = *store;
 	m->scratch = (uint8_t *)memory + sizeof(*m);
+	machine_instances_init(&m->instances, m->scratch + SCRATCH, conf->n,
+			       conf->capacity / conf->n);
 	machine_reset(m);
 	return m;
 }
@@ -115,10 +125,10 @@ static void chunk_add(struct ap_writer *chunk, const struct machine_final *final
 }
 
 void machine_decide(struct machine *m, struct machine_run *run, const uint8_t id[AP_ID_LEN],
-		    const ap_outcome *outcome)
+		    uint8_t relay, const ap_outcome *outcome)
 {
 	struct machine_final final = {
-		.relay = run->relay,
+		.relay = relay,
 		.sequence = run->result->seq,
 		.outcome = *outcome,
 	};
@@ -168,16 +178,19 @@ void machine_answer_final(struct machine *m, struct machine_run *run,
 void machine_answer_bare(struct machine *m, struct machine_run *run, const uint8_t id[AP_ID_LEN],
 			 const ap_nonce *nonce)
 {
+	const struct machine_instance *it = machine_instances_find(&m->instances, id);
 	struct machine_final final;
 	ap_outcome outcome;
 
+	if (it != NULL) {
+		machine_answer_undecided(m, run, it, nonce);
+		return;
+	}
 	if (machine_find(m, id, &final)) {
 		machine_answer_final(m, run, &final);
 		return;
 	}
-	memset(&outcome, 0, sizeof(outcome));
-	outcome.version = AP_OUTCOME_VERSION;
-	outcome.status = AP_STATUS_UNKNOWN;
+	machine_outcome_init(&outcome, AP_STATUS_UNKNOWN);
 	outcome.sequence = run->result->seq;
 	outcome.time = run->result->time_ms;
 	outcome.nonce.present = true;
@@ -268,6 +281,7 @@ static void begin(struct machine *m, struct machine_run *run)
 	if (state->time_ms < batch->time_ms || BUG(31))
 		state->time_ms = batch->time_ms;
 	machine_retain_advance(&state->retain, state->time_ms, m->conf.retention_s);
+	machine_drop_forgotten(m);
 	ap_digest_running(m->funcs.sha256, state->running, state->running, batch->seq,
 			  batch->digest);
 
@@ -287,23 +301,25 @@ static void begin(struct machine *m, struct machine_run *run)
 	result->rejoined = 0;
 	result->values_len = 0;
 	ap_writer_init(&run->chunk, m->scratch, MACHINE_CHUNK_MAX);
+	ap_writer_init(&run->changes, m->scratch + MACHINE_CHUNK_MAX, MACHINE_CHANGES_MAX);
 }
 
 /* Step 3. draft {#state}: "T(agree1-chunk) ‖ u64 sequence ‖ u64 T ‖ what became final in it" */
 static void append_history(struct machine *m, struct machine_run *run)
 {
 	uint8_t head[AP_TAG_LEN + 8 + 8], *leaf = run->result->leaf;
-	ap_bytes chunk = ap_writer_bytes(&run->chunk);
+	ap_bytes chunk = ap_writer_bytes(&run->chunk), changes = ap_writer_bytes(&run->changes);
 	struct ap_writer w;
 	bool appended;
 
-	ASSERT(run->chunk.bad == NULL);
+	ASSERT(run->chunk.bad == NULL && run->changes.bad == NULL);
+	run->result->changes = changes;
 	ap_tag(head, "agree1-chunk");
 	ap_writer_init(&w, head + AP_TAG_LEN, 8 + 8);
 	ap_u64_put(&w, &m->state.seq);
 	ap_u64_put(&w, &m->state.time_ms);
 	appended = ap_merkle_leaf(m->funcs.sha256, leaf,
-				  (const ap_bytes[]){{head, sizeof(head)}, chunk}, 2) &&
+				  (const ap_bytes[]){{head, sizeof(head)}, chunk, changes}, 3) &&
 		   ap_frontier_append(m->funcs.sha256, &m->state.history, leaf);
 	ASSERT(appended);
 }
@@ -404,6 +420,8 @@ void machine_apply(struct machine *m, const struct machine_batch *batch,
 		if (batch->bundles[i].relay >= 1 && batch->bundles[i].relay <= m->conf.n)
 			execute_bundle(m, &run, &batch->bundles[i]);
 	}
+	machine_expire(m, &run);
+	machine_note_undecided(m);
 	append_history(m, &run);
 	conclude(m, result);
 }

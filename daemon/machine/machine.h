@@ -27,6 +27,7 @@
 enum {
 	MACHINE_BUNDLES_MAX = 64, /* bundles of one batch; further ones do not execute */
 	MACHINE_RETRIES_MAX = 32, /* attempts that one batch makes at earlier ones */
+	MACHINE_SHARE_MAX = 32768, /* undecided instances of one relay: draft {#capacity} */
 };
 
 /* Network parameters, from the network file. draft {#network-file} */
@@ -71,6 +72,10 @@ struct machine_funcs {
 	void (*sid)(void *ctx, const uint8_t genesis[32], uint32_t epoch, uint8_t n,
 		    uint32_t attempt, uint8_t sid[32]);
 	void *ctx;
+	/* 0: this is the key's signature over the message. draft {#votes} */
+	int (*vote_check)(void *votes, const uint8_t key[32], const uint8_t sig[64],
+			  const uint8_t *message, size_t len);
+	void *votes;
 };
 
 /* Of the group key. draft {#keygen} */
@@ -116,8 +121,12 @@ struct machine_batch {
 	const struct machine_bundle *bundles;
 };
 
+/* Of no operation: an instance whose deadline has come. */
+#define MACHINE_NO_BUNDLE UINT16_MAX
+
 /* One per request or read executed, in order: a leaf of the batch, or a refusal. Beyond
- * AP_BATCH_REQUESTS_MAX in a batch they have no entry and no effect. */
+ * AP_BATCH_REQUESTS_MAX in a batch they have no entry and no effect. Behind them, as many as there
+ * is room for, those that expire. */
 struct machine_entry {
 	uint16_t bundle, op;   /* where it stands in the batch: indexes from 0 */
 	int16_t leaf;	       /* leaf index, or -1: refused */
@@ -147,6 +156,8 @@ struct machine_result {
 	uint64_t seq, time_ms; /* T(seq) */
 	uint8_t running[32];
 	uint8_t leaf[32]; /* of the history: the hash of this batch's chunk. draft {#state} */
+	ap_bytes changes; /* part of that chunk, behind its outcomes; the machine's, until it is
+			     called again */
 	/* 1: bundle i executed; 0: void, its number was used before */
 	uint16_t executed_bundles[MACHINE_BUNDLES_MAX];
 	size_t n_entries;
@@ -206,6 +217,31 @@ int machine_restore(struct machine *m, const uint8_t *octets, size_t len);
 /* false: another version of this program made the snapshot, in a format that machine_restore() does
  * not read; it need not be damaged. */
 bool machine_snapshot_known(const uint8_t *octets, size_t len);
+/*
+ * Undecided instances are no part of these octets: they follow from the history. After a restore
+ * the chunks (outcomes and changes, without sequence and T) from machine_refill_from() up to the
+ * sequence restored are given back, in order, before anything else is done. -1: those are not its
+ * chunks, or there is no room: nothing may be executed.
+ */
+uint64_t machine_refill_from(const struct machine *m); /* 0: nothing is undecided */
+int machine_refill(struct machine *m, uint64_t seq, ap_bytes chunk);
+int machine_refill_done(const struct machine *m);
+
+/* An undecided instance; until the next batch. Octets of its encoded descriptor in `out`
+ * (AP_MAX_descriptor); 0: it is not registered. */
+size_t machine_undecided(const struct machine *m, const uint8_t id[AP_ID_LEN], uint8_t *out);
+struct machine_registration {
+	uint8_t relay; /* whose share it fills */
+	uint64_t seq;
+};
+bool machine_registration(const struct machine *m, const uint8_t id[AP_ID_LEN],
+			  struct machine_registration *out);
+/* Seconds from T on, after which there may be room for what machine_apply() refused relay for now
+ * (AGREE_ECAPACITY, AGREE_EUNDECIDED): an estimate for people. */
+uint64_t machine_room_in_s(const struct machine *m, uint8_t relay, int refusal);
+size_t machine_undecided_count(const struct machine *m);
+/* T from which on something expires; UINT64_MAX: nothing will. */
+uint64_t machine_due(const struct machine *m);
 
 /* The tree of what became final, one leaf a batch: draft {#state}. */
 const struct ap_frontier *machine_history(const struct machine *m);

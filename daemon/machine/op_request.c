@@ -1,32 +1,23 @@
 /*
  * REQUEST: a client's UPDATE. draft {#request}
  *
- * What the octets alone say is judged first, then time and log. This version executes open
- * instances only: there the first proposal decides.
+ * What the octets alone say is judged first, then time and log. In an open instance the first
+ * proposal decides; those with parties go on in op_vote.c.
  */
 #include <string.h>
 
 #include "daemon/machine/inner.h"
 #include "daemon/bug.h"
-#include "daemon/machine/tally.h"
 #include "libproto/agree_errors.h"
 #include "libproto/instance.h"
 #include "libproto/outcome.h"
+#include "libproto/vote.h"
 
-struct ask {
-	const uint8_t *id;
-	ap_propose propose;
-	ap_descriptor descriptor; /* if propose.descriptor.len > 0 */
-};
-
-static ap_outcome outcome_new(enum ap_outcome_status status)
+void machine_outcome_init(ap_outcome *outcome, enum ap_outcome_status status)
 {
-	ap_outcome o;
-
-	memset(&o, 0, sizeof(o));
-	o.version = AP_OUTCOME_VERSION;
-	o.status = (ap_u8)status;
-	return o;
+	memset(outcome, 0, sizeof(*outcome));
+	outcome->version = AP_OUTCOME_VERSION;
+	outcome->status = (ap_u8)status;
 }
 
 /* ---- what the octets say: 0, or why the request is refused ---- */
@@ -48,7 +39,7 @@ static int propose_get(ap_propose *propose, ap_bytes octets)
 
 /* draft {#request}: "It carries a descriptor, which does not decode: BadDescriptor; is not valid:
  * BadTerms; whose id is another one: WrongId" */
-static int descriptor_get(const struct machine *m, struct ask *ask)
+static int descriptor_get(const struct machine *m, struct machine_ask *ask)
 {
 	uint8_t id[AP_ID_LEN];
 	const char *why;
@@ -61,59 +52,36 @@ static int descriptor_get(const struct machine *m, struct ask *ask)
 	return memcmp(id, ask->id, sizeof(id)) == 0 ? 0 : AGREE_EWRONGID;
 }
 
-/* What an observe says of party, value and credential is not looked at: it changes nothing. */
-static int vote_check(const struct ask *ask)
-{
-	const ap_terms *terms = &ask->descriptor.terms;
-	const ap_propose *propose = &ask->propose;
-
-	if (!ap_terms_is_open(terms) || terms->k != 1 || ask->descriptor.n_locks > 0)
-		return AGREE_ENOTOPEN;
-	if (propose->verb == AP_VERB_OBSERVE)
-		return 0;
-	if (propose->verb == AP_VERB_VETO)
-		return AGREE_EBADTERMS;
-	if (propose->party != AP_PARTY_NONE)
-		return AGREE_ENOTPARTY;
-	if (propose->credential.kind != AP_CREDENTIAL_NONE)
-		return AGREE_ECREDENTIAL;
-	return ap_terms_takes(terms, &propose->value) ? 0 : AGREE_EFIXED;
-}
-
 /* ---- what time and log say ---- */
 
-static void vote(struct machine *m, struct machine_run *run, const struct ask *ask)
+static void propose_open(struct machine *m, struct machine_run *run, const struct machine_ask *ask)
 {
 	const ap_terms *terms = &ask->descriptor.terms;
-	ap_outcome outcome = outcome_new(AP_STATUS_DECIDED);
-	struct machine_verdict verdict;
-	struct machine_tally tally;
+	ap_outcome outcome;
 
 	if (!machine_retain_reaches(m->state.time_ms, m->conf.horizon_s, terms->deadline)) {
 		machine_refuse(run, ask->id, AGREE_EHORIZON);
 		return;
 	}
-	machine_tally_init(&tally, terms->k, terms->n_parties);
-	machine_tally_vote(&tally, ask->propose.party, true, ask->propose.value);
-	verdict = machine_tally_judge(&tally, false);
-	ASSERT(verdict.status == AP_STATUS_DECIDED);
 	/* draft {#capacity}: "Each relay's instances fill at most capacity / n" */
 	if (!machine_retain_add(&m->state.retain, run->relay, m->conf.capacity / m->conf.n,
 				terms->deadline)) {
 		machine_refuse(run, ask->id, AGREE_ECAPACITY);
 		return;
 	}
-	outcome.value = verdict.value;
+	machine_outcome_init(&outcome, AP_STATUS_DECIDED);
+	outcome.value = ask->propose.value;
 	outcome.k = terms->k;
 	outcome.sequence = run->result->seq;
 	outcome.time = run->result->time_ms;
-	machine_decide(m, run, ask->id, &outcome);
+	machine_decide(m, run, ask->id, run->relay, &outcome);
 }
 
-static void observe(struct machine *m, struct machine_run *run, const struct ask *ask)
+static void observe_open(struct machine *m, struct machine_run *run, const struct machine_ask *ask)
 {
-	ap_outcome outcome = outcome_new(AP_STATUS_PENDING);
+	ap_outcome outcome;
 
+	machine_outcome_init(&outcome, AP_STATUS_PENDING);
 	outcome.k = ask->descriptor.terms.k;
 	outcome.sequence = run->result->seq;
 	outcome.time = run->result->time_ms;
@@ -122,20 +90,18 @@ static void observe(struct machine *m, struct machine_run *run, const struct ask
 	machine_answer(m, run, ask->id, &outcome);
 }
 
-/* draft {#absence}: "undecided at F < D <= T is ABORTED (deadline), for which no state is kept:
- * its sequence is 0 and its time D"
- */
-static void abort_ended(struct machine *m, struct machine_run *run, const struct ask *ask)
+static void execute_open(struct machine *m, struct machine_run *run, const struct machine_ask *ask,
+			 enum machine_when when)
 {
-	ap_outcome outcome = outcome_new(AP_STATUS_ABORTED);
-
-	outcome.reason = AP_REASON_DEADLINE;
-	outcome.k = ask->descriptor.terms.k;
-	outcome.time = machine_ms(ask->descriptor.terms.deadline);
-	machine_answer(m, run, ask->id, &outcome);
+	if (ask->propose.verb == AP_VERB_OBSERVE)
+		observe_open(m, run, ask);
+	else if (when == MACHINE_EARLY)
+		machine_refuse(run, ask->id, AGREE_EEARLY);
+	else
+		propose_open(m, run, ask);
 }
 
-static void execute(struct machine *m, struct machine_run *run, const struct ask *ask)
+static void execute(struct machine *m, struct machine_run *run, const struct machine_ask *ask)
 {
 	const ap_terms *terms = &ask->descriptor.terms;
 	enum machine_when when = machine_retain_judge(&m->state.retain, m->state.time_ms,
@@ -144,25 +110,23 @@ static void execute(struct machine *m, struct machine_run *run, const struct ask
 	ap_outcome forgotten;
 
 	if (when == MACHINE_FORGOTTEN) {
-		forgotten = outcome_new(AP_STATUS_FORGOTTEN);
+		machine_outcome_init(&forgotten, AP_STATUS_FORGOTTEN);
 		machine_answer(m, run, ask->id, &forgotten);
-	} else if (machine_find(m, ask->id, &final) &&
+	} else if (ask->registered == NULL && machine_find(m, ask->id, &final) &&
 		   !(BUG(33) && ask->propose.verb == AP_VERB_APPROVE)) {
 		machine_answer_final(m, run, &final);
 	} else if (when == MACHINE_ENDED) {
-		abort_ended(m, run, ask);
-	} else if (ask->propose.verb == AP_VERB_OBSERVE) {
-		observe(m, run, ask);
-	} else if (when == MACHINE_EARLY) {
-		machine_refuse(run, ask->id, AGREE_EEARLY);
+		machine_answer_ended(m, run, ask);
+	} else if (ap_terms_is_open(terms)) {
+		execute_open(m, run, ask, when);
 	} else {
-		vote(m, run, ask);
+		machine_op_vote(m, run, ask, when);
 	}
 }
 
-/* draft {#request}: "Without a descriptor: OBSERVE as a read; a vote gets the stored final outcome,
- * else NoDescriptor" */
-static void execute_bare(struct machine *m, struct machine_run *run, const struct ask *ask)
+/* draft {#request}: "Without a descriptor, and the instance is not undecided: OBSERVE as a read; a
+ * vote gets the stored final outcome, else NoDescriptor" */
+static void execute_bare(struct machine *m, struct machine_run *run, const struct machine_ask *ask)
 {
 	struct machine_final final;
 
@@ -174,11 +138,33 @@ static void execute_bare(struct machine *m, struct machine_run *run, const struc
 		machine_refuse(run, ask->id, AGREE_ENODESCRIPTOR);
 }
 
+/* The descriptor that the request carries, or that of the instance which it names. */
+static int descriptor_of(struct machine *m, struct machine_ask *ask,
+			 uint8_t octets[AP_MAX_descriptor])
+{
+	const char *why;
+	int error;
+
+	ask->registered = machine_instances_find(&m->instances, ask->id);
+	ask->octets = ask->propose.descriptor;
+	if (ask->octets.len > 0) {
+		error = descriptor_get(m, ask);
+	} else if (ask->registered != NULL) {
+		ask->octets = (ap_bytes){octets, machine_instances_descriptor(
+							 &m->instances, ask->registered, octets)};
+		error = ap_descriptor_parse(&ask->descriptor, ask->octets, &why);
+	} else {
+		return 0;
+	}
+	return error == 0 ? ap_vote_check(&ask->descriptor.terms, &ask->propose) : error;
+}
+
 void machine_op_request(struct machine *m, struct machine_run *run, ap_bytes body)
 {
+	uint8_t octets[AP_MAX_descriptor];
 	struct ap_reader r;
 	ap_request request;
-	struct ask ask;
+	struct machine_ask ask;
 	int why;
 
 	ap_reader_init(&r, body.data, body.len);
@@ -191,14 +177,11 @@ void machine_op_request(struct machine *m, struct machine_run *run, ap_bytes bod
 	why = propose_get(&ask.propose, request.propose);
 	if (why == 0 && m->state.key.phase != MACHINE_LIVE)
 		why = AGREE_EFORMING;
-	if (why == 0 && ask.propose.descriptor.len > 0) {
-		why = descriptor_get(m, &ask);
-		if (why == 0)
-			why = vote_check(&ask);
-	}
+	if (why == 0)
+		why = descriptor_of(m, &ask, octets);
 	if (why != 0)
 		machine_refuse(run, ask.id, why);
-	else if (ask.propose.descriptor.len > 0)
+	else if (ask.octets.len > 0)
 		execute(m, run, &ask);
 	else
 		execute_bare(m, run, &ask);

@@ -68,13 +68,21 @@ bool machine_retain_reaches(uint64_t time_ms, uint64_t horizon_s, uint64_t deadl
 	return deadline_ms <= time_ms || deadline_ms - time_ms <= machine_ms(horizon_s);
 }
 
-bool machine_retain_add(struct machine_retain *r, uint8_t relay, uint64_t share,
-			uint64_t deadline_s)
+bool machine_retain_has_room(const struct machine_retain *r, uint8_t relay, uint64_t share,
+			     uint64_t deadline_s)
 {
 	uint64_t bucket = deadline_s / MACHINE_BUCKET_S, low = machine_retain_low(r);
 
-	if (bucket < low || bucket - low >= MACHINE_BUCKETS ||
-	    (r->used[relay - 1] >= share && !BUG(49)))
+	return bucket >= low && bucket - low < MACHINE_BUCKETS &&
+	       (r->used[relay - 1] < share || BUG(49));
+}
+
+bool machine_retain_add(struct machine_retain *r, uint8_t relay, uint64_t share,
+			uint64_t deadline_s)
+{
+	uint64_t bucket = deadline_s / MACHINE_BUCKET_S;
+
+	if (!machine_retain_has_room(r, relay, share, deadline_s))
 		return false;
 	r->kept[bucket % MACHINE_BUCKETS][relay - 1]++;
 	r->used[relay - 1]++;

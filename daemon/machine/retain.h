@@ -52,6 +52,10 @@ enum machine_when machine_retain_judge(const struct machine_retain *r, uint64_t 
 /* Does a deadline after T lie within the horizon? */
 bool machine_retain_reaches(uint64_t time_ms, uint64_t horizon_s, uint64_t deadline_s);
 
+/* Would machine_retain_add() take it? */
+bool machine_retain_has_room(const struct machine_retain *r, uint8_t relay, uint64_t share,
+			     uint64_t deadline_s);
+
 /* One more instance that relay fills; false, and nothing counted, if its share is full or the
  * deadline is in no bucket between F and the horizon. */
 bool machine_retain_add(struct machine_retain *r, uint8_t relay, uint64_t share,

@@ -14,6 +14,8 @@
  *   signing        snapshot_signing.c
  *   kept           u16 count of buckets that are not empty, and for each, ascending: u64 number,
  *                  and n times u32
+ *   undecided      u32 count, u64 sequence at which the oldest was registered, id of the last one
+ *                  expired: what they are follows from the history
  *   history        u64 batches, and the peaks of their tree
  *
  * One state has one encoding: machine_restore() encodes what it has decoded and compares.
@@ -25,7 +27,7 @@
 #include "daemon/bug.h"
 #include "libproto/digest.h"
 
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 static void u8_put(struct ap_writer *w, uint8_t v)
 {
@@ -311,6 +313,24 @@ static void kept_get(struct ap_reader *r, struct machine_retain *retain, uint8_t
 	}
 }
 
+/* ---- undecided instances ---- */
+
+static void undecided_put(struct ap_writer *w, const struct machine_undecided *it)
+{
+	ap_u32_put(w, &it->count);
+	ap_u64_put(w, &it->oldest);
+	ap_octets_put(w, it->expired, sizeof(it->expired));
+}
+
+static void undecided_get(struct ap_reader *r, struct machine_undecided *it, uint64_t seq)
+{
+	r->field = "undecided";
+	ap_u32_get(r, &it->count);
+	it->oldest = u64_get(r);
+	ap_octets_get(r, it->expired, sizeof(it->expired));
+	check(r, (it->count == 0) == (it->oldest == 0) && it->oldest <= seq);
+}
+
 /* ---- the whole ---- */
 
 static void state_put(struct ap_writer *w, const struct machine *m)
@@ -329,6 +349,7 @@ static void state_put(struct ap_writer *w, const struct machine *m)
 		pool_put(w, &state->pools[i]);
 	machine_signing_put(w, m);
 	kept_put(w, &state->retain, m->conf.n);
+	undecided_put(w, &state->undecided);
 	ap_frontier_put(w, &state->history);
 }
 
@@ -346,6 +367,7 @@ static void state_get(struct ap_reader *r, struct machine *m)
 		pool_get(r, &state->pools[i]);
 	machine_signing_get(r, m);
 	kept_get(r, &state->retain, m->conf.n);
+	undecided_get(r, &state->undecided, state->seq);
 	r->field = "history";
 	ap_frontier_get(r, &state->history);
 	check(r, state->history.count == state->seq);

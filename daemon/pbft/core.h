@@ -151,6 +151,7 @@ struct pbft {
 	uint32_t change_tries;
 	uint64_t executed_ms; /* when something was executed last */
 	uint64_t voted_ms;    /* first vote for what was not executed since; 0: none */
+	bool frozen;          /* told so by PBFT_EV_FROZEN, not acted on yet */
 	uint64_t view_changes;
 	struct pbft_pace pace;
 
@@ -370,7 +371,7 @@ typedef void pbft_handler(struct pbft *, const struct pbft_event *);
 pbft_handler pbft_on_start, pbft_on_timer, pbft_on_link, pbft_on_bundle, pbft_on_pre_prepare,
 	pbft_on_prepare, pbft_on_commit, pbft_on_checkpoint, pbft_on_status, pbft_on_fetch,
 	pbft_on_body, pbft_on_attest, pbft_on_view_change, pbft_on_new_view, pbft_on_fetch_batch,
-	pbft_on_written, pbft_on_executed, pbft_on_disk, pbft_on_state,
+	pbft_on_written, pbft_on_executed, pbft_on_disk, pbft_on_frozen, pbft_on_state,
 	pbft_on_lost;
 
 #endif

@@ -273,6 +273,7 @@ void pbft_step(struct pbft *p, const struct pbft_event *ev, struct pbft_update *
 		[PBFT_EV_WRITTEN] = pbft_on_written,
 		[PBFT_EV_EXECUTED] = pbft_on_executed,
 		[PBFT_EV_DISK] = pbft_on_disk,
+		[PBFT_EV_FROZEN] = pbft_on_frozen,
 		[PBFT_EV_STATE] = pbft_on_state,
 		[PBFT_EV_LOST] = pbft_on_lost,
 	};

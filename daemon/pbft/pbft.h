@@ -162,6 +162,7 @@ enum pbft_event_kind {
 	PBFT_EV_WRITTEN,  /* all writes up to and including token are durable */
 	PBFT_EV_EXECUTED, /* the batch of the last PBFT_EXECUTE has been executed */
 	PBFT_EV_DISK,	  /* disk: a mark was passed, either way */
+	PBFT_EV_FROZEN,	  /* the primary keeps time from passing: draft {#deadlines} */
 	PBFT_EV_STATE,	  /* a certified state was transferred, and is durable */
 	PBFT_EV_LOST,	  /* what was stored is damaged: draft {#damage} */
 };

@@ -241,8 +241,9 @@ void pbft_view_settle(struct pbft *p)
 	if (p->change_due && !p->view_active)
 		pbft_view_change(p, p->view); /* there was no room on the disk */
 	if (p->view_active && p->conf.timeout_ms > 0 && !pbft_is_primary(p) &&
-	    (pbft_watch_overdue(p) || pbft_pace_is_slow(p)))
+	    (p->frozen || pbft_watch_overdue(p) || pbft_pace_is_slow(p)))
 		pbft_view_change(p, p->view + 1);
+	p->frozen = false;
 	pbft_new_view_try(p);
 	if (!p->view_active && p->view_timer_ms == UINT64_MAX && p->conf.timeout_ms > 0 &&
 	    !pbft_is_mute(p) && has_quorum(p))
@@ -251,6 +252,13 @@ void pbft_view_settle(struct pbft *p)
 		pbft_new_view_place(p);
 	if (!pbft_is_primary(p) && p->queue.bundles > 0)
 		drain_queue(p);
+}
+
+/* draft {#deadlines}: "A backup also leaves a view whose primary keeps time from passing" */
+void pbft_on_frozen(struct pbft *p, const struct pbft_event *ev)
+{
+	(void)ev;
+	p->frozen = p->view_active;
 }
 
 void pbft_view_timer(struct pbft *p)

@@ -68,12 +68,12 @@ def chunks():
             else:
                 others += second.uint(count, 2) + bytes.fromhex(e["leaf"])
             count += 1
-        proof = b""
+        proof, changes = b"", bytes.fromhex(case["changes"])
         if outcomes and case.get("sets"):
             proof = (second.uint(1, 4) + second.uint(count, 2) + bytes.fromhex(case["running"])
                      + second.uint(len(others), 4) + others + bytes.fromhex(case["sets"][0]["sig"]))
         yield case["what"], (second.uint(case["sequence"], 8) + second.uint(case["T"], 8)
-                             + second.uint(len(outcomes), 4) + outcomes
+                             + second.uint(len(outcomes + changes), 4) + outcomes + changes
                              + second.uint(len(proof), 4) + proof)
 
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/index_priv.h"
 #include "libproto/digest.h"
 #include "libproto/instance.h"
 #include "tests/lib/fakegroup.h"
@@ -66,6 +67,7 @@ static void machine_start(struct edge *e)
 
 	funcs.keys = keys;
 	funcs.ctx = e;
+	votes_funcs(e->votes, &funcs);
 	index_store(e->index, &store);
 	e->machine = machine_init(e->memory, &e->machine_conf, &funcs, &store);
 }
@@ -101,6 +103,36 @@ static void on_answer(void *arg, const struct asker *asker, const uint8_t id[AP_
 	memcpy(r->octets, octets, r->len);
 }
 
+static bool on_hold(void *arg, const struct asker *asker, const uint8_t id[AP_ID_LEN], uint8_t kind,
+		    const uint8_t *op, size_t len, uint64_t now_ms)
+{
+	struct edge *e = arg;
+
+	if (!waiters_hold(e->waiters, asker, id, kind, op, len, now_ms))
+		return false;
+	e->holds += !asker->held;
+	if (e->held != NULL && !asker->held)
+		e->held(e->forward_arg, asker);
+	return true;
+}
+
+static int again(void *arg, uint8_t kind, const uint8_t *op, size_t len, const uint8_t id[AP_ID_LEN],
+		 const struct asker *asker, uint64_t now_ms)
+{
+	return relay_submit(((struct edge *)arg)->relay, kind, op, len, id, asker, now_ms);
+}
+
+static void on_pending(void *arg, const struct asker *asker, const uint8_t id[AP_ID_LEN],
+		       uint64_t seq)
+{
+	quota_pending(((struct edge *)arg)->quota, &asker->peer, id, seq);
+}
+
+static uint64_t wall(void *arg)
+{
+	return ((struct edge *)arg)->time_ms;
+}
+
 static void on_wake(void *arg)
 {
 	((struct edge *)arg)->wakes++;
@@ -119,7 +151,12 @@ struct edge *edge_new(void)
 				.clients_max = 100,
 				.tcp_idle = 30,
 				.pending_max = 1000,
-				.address_pending_max = 500};
+				.address_pending_max = 500,
+				.waiting_max = 20000,
+				.address_waiting_max = 15000,
+				.wait_max = 3600,
+				.address_undecided_max = 100,
+				.address_votes_rate = 1000};
 	assert_int_equal(ap_sign_key_init(&e->group, group_seed), 0);
 	e->time_ms = EDGE_NOW_MS;
 	e->clock_ms = 1000000;
@@ -138,21 +175,43 @@ void edge_open(struct edge *e)
 				.give_up_ms = 4000,
 				.again_ms = 1000,
 				.answer = on_answer,
+				.pending = on_pending,
+				.hold = on_hold,
 				.wake = on_wake,
 				.arg = e,
 				.wake_arg = e};
+
+	struct waiters_conf wc = {.max = e->conf.waiting_max,
+				  .prefix_max = e->conf.address_waiting_max,
+				  .sockets = e->conf.clients_max,
+				  .wall = wall,
+				  .answer = on_answer,
+				  .again = again,
+				  .arg = e};
+	struct quota_conf qc = {.undecided_max = e->conf.address_undecided_max,
+				.votes_rate = e->conf.address_votes_rate,
+				.self = EDGE_SELF};
 
 	e->machine_conf = (struct machine_conf){.n = e->net.n,
 						.retention_s = e->net.retention_s,
 						.horizon_s = e->net.horizon_s,
 						.capacity = e->net.capacity};
 	memcpy(e->machine_conf.genesis, e->net.genesis, 32);
+	e->votes = votes_new();
+	assert_non_null(e->votes);
 	index_start(e);
 	e->memory = malloc(machine_size(&e->machine_conf));
 	assert_non_null(e->memory);
 	machine_start(e);
 	ac.index = rc.index = e->index;
-	ac.machine = e->machine;
+	ac.machine = wc.machine = e->machine;
+	wc.index = e->index;
+	assert_int_equal(waiters_new(&e->waiters, &wc), 0);
+	ac.waiters = e->waiters;
+	qc.machine = e->machine;
+	assert_int_equal(quota_new(&e->quota, &qc), 0);
+	ac.quota = e->quota;
+	ac.votes = e->votes;
 	assert_int_equal(answers_new(&e->answers, &ac), 0);
 	assert_int_equal(relay_new(&e->relay, &rc), 0);
 	answers_relay(e->answers, e->relay);
@@ -162,6 +221,12 @@ static void clients_stop(struct edge *e)
 {
 	relay_free(e->relay);
 	answers_free(e->answers);
+	waiters_free(e->waiters);
+	quota_free(e->quota);
+	votes_free(e->votes);
+	e->waiters = NULL;
+	e->quota = NULL;
+	e->votes = NULL;
 	e->relay = NULL;
 	e->answers = NULL;
 }
@@ -174,6 +239,20 @@ void edge_free(struct edge *e)
 	tempdir_remove(e->dir);
 	free(e->memory);
 	free(e);
+}
+
+static void refill(struct edge *e)
+{
+	uint64_t seq = machine_refill_from(e->machine), time_ms;
+	ap_bytes chunk;
+
+	for (; seq > 0 && seq <= machine_seq(e->machine); seq++) {
+		merge_read_begin(index_merge(e->index));
+		assert_true(merge_chunk(index_merge(e->index), seq, &time_ms, &chunk));
+		assert_int_equal(machine_refill(e->machine, seq, chunk), 0);
+		merge_read_end(index_merge(e->index));
+	}
+	assert_int_equal(machine_refill_done(e->machine), 0);
 }
 
 void edge_reopen(struct edge *e)
@@ -189,6 +268,7 @@ void edge_reopen(struct edge *e)
 	seq = index_merged(e->index, &snapshot, &len);
 	if (seq > 0)
 		assert_int_equal(machine_restore(e->machine, snapshot, len), 0);
+	refill(e);
 	assert_int_equal(machine_seq(e->machine), seq);
 }
 
@@ -253,6 +333,8 @@ uint64_t edge_batch(struct edge *e)
 		if (bundles[i].relay == EDGE_SELF && e->result.executed_bundles[i] != 0)
 			relay_executed(e->relay, bundles[i].counter, i, &e->result, e->clock_ms);
 	}
+	quota_executed(e->quota, &e->result);
+	waiters_executed(e->waiters, &e->result);
 	return e->result.seq;
 }
 
@@ -277,6 +359,7 @@ bool edge_sign(struct edge *e, uint64_t seq)
 	if (!index_signed(e->index, seq, sig))
 		return false;
 	relay_signed(e->relay, seq, e->clock_ms);
+	waiters_signed(e->waiters, seq);
 	return true;
 }
 

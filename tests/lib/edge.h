@@ -44,6 +44,10 @@ struct edge {
 	struct machine *machine;
 	struct index *index;
 	struct relay *relay;
+	struct waiters *waiters;
+	struct quota *quota;
+	struct votes *votes;
+	size_t holds; /* requests that began to wait */
 	struct answers *answers;
 	struct ap_sign_key group;
 	uint64_t time_ms;  /* of the next batch */
@@ -56,9 +60,11 @@ struct edge {
 	uint64_t other_counter;
 	struct machine_result result; /* of the last batch */
 	uint64_t snapshot_floor_ms;
+	/* who is told that a request waits; may be NULL */
+	void (*held)(void *arg, const struct asker *);
 	/* where relayed answers go besides; may be NULL */
 	void (*forward)(void *arg, const struct asker *, const uint8_t *octets, size_t len);
-	void *forward_arg;
+	void *forward_arg; /* held's too */
 	struct edge_reply replies[EDGE_REPLIES];
 	size_t n_replies;
 };

@@ -73,6 +73,14 @@ static int blame_check(void *ctx, const struct machine_case *about, const ap_sha
 	return sig[0] != FAKEGROUP_GUILTY;
 }
 
+/* Real ones: tests vote with keys that they have made. */
+static int vote_check(void *votes, const uint8_t key[32], const uint8_t sig[64],
+		      const uint8_t *message, size_t len)
+{
+	(void)votes;
+	return ap_verify_once(key, sig, message, len);
+}
+
 static void sid(void *ctx, const uint8_t genesis[32], uint32_t epoch, uint8_t n, uint32_t attempt,
 		uint8_t out[32])
 {
@@ -91,6 +99,7 @@ const struct machine_funcs fakegroup_funcs = {
 	.keys = keys,
 	.blame_check = blame_check,
 	.sid = sid,
+	.vote_check = vote_check,
 };
 
 void fakegroup_enckey(ap_enckey *op, const uint8_t sid_octets[32], uint8_t id)

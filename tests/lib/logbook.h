@@ -14,8 +14,10 @@ struct instance {
 	const char *label;
 	uint64_t deadline_s, start_s;
 	const char *fixed; /* NULL: no fixed value */
-	uint8_t parties;   /* with keys; 0: open */
+	uint8_t parties;   /* 0: open */
 	uint8_t k;
+	uint8_t keyless; /* of the parties, the last ones: they vote with secrets */
+	uint8_t locks;	 /* 0: the secrets that votes show open them; else others */
 };
 
 struct ask {
@@ -26,8 +28,13 @@ struct ask {
 	const char *value;  /* NULL: empty */
 	uint8_t nonce;	    /* 16 times this octet */
 	uint8_t party;	    /* as it is written: AP_PARTY_NONE */
-	uint8_t credential; /* kind */
+	uint8_t credential; /* kind: real ones of that party */
+	bool forged;	    /* but for an octet */
 };
+
+/* A vote of a party with its own credential. */
+struct ask logbook_vote(const struct instance *instance, uint8_t party, uint8_t verb,
+			const char *value);
 
 struct logbook {
 	struct machine_conf conf;
@@ -40,6 +47,12 @@ struct logbook {
 	uint8_t *octets;
 	size_t len;
 	uint64_t counters[AP_REPLICAS_MAX + 1]; /* next, of run 1 of a relay */
+	/* chunks of the history, as a store has them; by sequence */
+	struct logbook_chunk {
+		uint8_t *octets;
+		size_t len;
+	} * chunks;
+	size_t n_chunks;
 };
 
 /* retention 5,000 s, horizon 20,000 s, `share` instances a relay. */
@@ -70,6 +83,9 @@ void logbook_nonces(struct logbook *l, uint8_t id, uint8_t count);
 /* From nothing to LIVE, with `count` pairs of each member, at time 0. Returns the trial's result.
  */
 const struct machine_result *logbook_live(struct logbook *l, uint8_t count);
+
+/* The machine forgets everything, and is restored from its snapshot and the history. */
+void logbook_restart(struct logbook *l);
 
 /* Under the group key as it is now. */
 void logbook_id(const struct logbook *l, const struct instance *instance, uint8_t id[AP_ID_LEN]);

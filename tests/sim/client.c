@@ -14,6 +14,7 @@
 #include "libproto/instance.h"
 #include "resolver/query.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/parties.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/wrap.h"
 
@@ -38,7 +39,7 @@ struct client {
 	struct stub_endpoint endpoints[AP_REPLICAS_MAX];
 	struct ap_verify_key key;
 	struct oracle_asked asked;
-	uint8_t descriptor[512], value[8];
+	uint8_t descriptor[AP_MAX_descriptor], value[8];
 	uint64_t answers, given_up;
 };
 
@@ -122,7 +123,10 @@ static void instance_make(uint32_t i, ap_id *id, uint8_t *out, size_t cap, ap_by
 	char label[16];
 
 	memset(&d, 0, sizeof(d));
-	terms_of(i, &d.terms, label);
+	if (i >= SIM_PARTIES)
+		parties_make(i, &d, label, false);
+	else
+		terms_of(i, &d.terms, label);
 	ap_writer_init(&w, out, cap);
 	ap_descriptor_put(&w, &d);
 	*descriptor = ap_writer_bytes(&w);
@@ -166,6 +170,8 @@ static void query_conf(struct client *c, struct stub_query_conf *conf)
 	conf->key = &c->key;
 	conf->jar = &c->jar;
 	conf->random = client_random;
+	if (c->now.instance >= SIM_PARTIES && rng_chance(&c->rng, 300))
+		conf->wait_ms = (uint32_t)rng_between(&c->rng, 100, 2000);
 	conf->tuning = (struct stub_tuning){
 		.time_ms = (uint32_t)(TIME_MS + sim->o.n * sim->o.hedge_ms), /* all are asked */
 		.hedge_ms = (uint32_t)sim->o.hedge_ms,
@@ -223,6 +229,8 @@ static bool may_be_refused(const struct client *c)
 
 	if (c->query.status < AGREE_EDESCRIPTOR || c->query.status > AGREE_EREFUSED)
 		return false;
+	if (c->now.instance >= SIM_PARTIES) /* no room, and who lies may say that there is none */
+		return sim->o.capacity < 1000000 || sim->o.horizon_s < 100;
 	terms_of(c->now.instance, &terms, label);
 	return terms.start > 0 || sim->o.capacity < 1000000 ||
 	       terms.deadline + 1 + sim->o.skew_ms / 1000 >= SIM_EPOCH_S + sim->o.horizon_s;
@@ -400,6 +408,19 @@ void tcp_free(struct tcp *t)
 	free(t);
 }
 
+bool tcp_has(const struct tcp *t, const struct asker *asker)
+{
+	(void)t;
+	(void)asker;
+	return true;
+}
+
+void tcp_hold(struct tcp *t, const struct asker *asker)
+{
+	(void)t;
+	(void)asker;
+}
+
 size_t tcp_open(const struct tcp *t)
 {
 	(void)t;
@@ -465,6 +486,37 @@ void client_in(struct node *n, const struct happening *h)
 	if (len > 0)
 		reply(n, h->from, h->flag, out, len);
 	node_after(n);
+}
+
+/* ---- votes: nobody looks at what comes back ---- */
+
+void client_vote(const struct action *a)
+{
+	struct client *c = &sim->clients[(uint64_t)a->arg[2] % sim->o.clients];
+	struct ap_edns_out edns = {.udp_size = AP_UDP_MAX};
+	uint8_t out[4096], rdata[4096];
+	struct ap_dns_writer d;
+	struct ap_name name;
+	size_t len;
+	ap_id id;
+
+	if (oracle_key() == NULL)
+		return;
+	len = parties_vote((uint32_t)a->arg[0], (uint8_t)a->arg[1], (uint8_t)a->arg[2],
+			   (unsigned)a->arg[3], rdata, sizeof(rdata), &id);
+	ap_name_of_instance(&name, id.octets, &sim->nodes[0].self.net.zone);
+	ap_dns_begin(&d, out, sizeof(out), sizeof(out), (uint16_t)rng_next(&c->rng),
+		     AP_OPCODE_UPDATE, 0);
+	ap_dns_question(&d, &sim->nodes[0].self.net.zone, AP_RR_SOA, AP_CLASS_IN);
+	ap_dns_edns(&d, &edns);
+	ap_octets_put(ap_dns_rr_begin(&d, (enum ap_section)AP_UPDATE, &name, AP_RR_PROPOSE,
+				      AP_CLASS_IN, 0),
+		      rdata, len);
+	ap_dns_rr_end(&d);
+	trace_note("votes", (uint8_t)(1 + (uint64_t)(a->arg[4] - 1) % sim->o.n), 0, NULL,
+		   (uint64_t)a->arg[0]);
+	send_request(c, (uint8_t)(1 + (uint64_t)(a->arg[4] - 1) % sim->o.n), true, out,
+		     ap_dns_end(&d));
 }
 
 /* ---- nonsense ---- */

@@ -13,6 +13,7 @@
 #include "daemon/fetch_state.h"
 #include "libproto/crypto.h"
 #include "libproto/merkle.h"
+#include "tests/sim/sim.h"
 
 struct leaf {
 	bool has_hash, has_chunk;
@@ -80,6 +81,17 @@ static void put_hash(struct history *h, uint64_t seq, const uint8_t hash[32])
 	memcpy(l->hash, hash, 32);
 }
 
+/* What is put together for the store has to be what the machine has hashed. */
+static void check_chunk(uint64_t seq, const struct merge_leaf *leaf, ap_bytes chunk)
+{
+	uint8_t hash[32];
+
+	transfer_leaf_hash(ap_sha256, seq, leaf->time_ms, chunk, hash);
+	if (memcmp(hash, leaf->hash, sizeof(hash)) != 0)
+		sim_fail("S6: chunk %llu is stored otherwise than it was hashed",
+			 (unsigned long long)seq);
+}
+
 void history_take_merge(struct history *h, const struct merge_job *job)
 {
 	const struct entry **order = must(calloc(job->n_items + 1, sizeof(const struct entry *)));
@@ -99,7 +111,9 @@ void history_take_merge(struct history *h, const struct merge_job *job)
 		ap_writer_init(&w, value, MERGE_CHUNK_MAX);
 		for (; at < n && order[at]->sequence == first + i; at++)
 			merge_chunk_add(&w, order[at]);
+		ap_octets_put(&w, job->tail[i].changes, job->tail[i].changes_len);
 		put_chunk(h, first + i, job->tail[i].time_ms, ap_writer_bytes(&w));
+		check_chunk(first + i, &job->tail[i], ap_writer_bytes(&w));
 		put_hash(h, first + i, job->tail[i].hash);
 	}
 	free(order);

@@ -17,6 +17,7 @@ static void conf_fill(struct conf *c)
 #define SET_bool(field, def)   c->field = false;
 #define SET_number(field, def) c->field = (uint32_t)strtoul(def, NULL, 10);
 #define SET_addrs(field, def)
+#define SET_keys(field, def)
 #define ATTR(section, field, key, kind, def, min, max, help) SET_##kind(field, def)
 #include "daemon/conf.def"
 	/* clients of the simulation share a few addresses */

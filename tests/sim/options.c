@@ -234,6 +234,15 @@ static void draw_forgets(struct options *o, struct rng *r)
 	o->core = o->askew = 0;
 }
 
+/* From a line of its own, so that the rest of a run stays what it was. */
+static void draw_votes(struct options *o)
+{
+	struct rng r;
+
+	rng_init(&r, o->seed, 4);
+	o->votes = rng_chance(&r, 400) ? rng_between(&r, 1, 12) : 0;
+}
+
 void options_draw(struct options *o, uint64_t seed, const struct options_given *given)
 {
 	struct rng r;
@@ -263,6 +272,7 @@ void options_draw(struct options *o, uint64_t seed, const struct options_given *
 	}
 	if (rng_chance(&r, 100))
 		o->capacity = o->n * rng_between(&r, 1, 6);
+	draw_votes(o);
 	o->form_faults = rng_chance(&r, 50);
 	if (o->form_faults != 0 && rng_chance(&r, 700))
 		o->faulty = o->lies = o->core = 0;

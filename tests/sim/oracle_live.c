@@ -27,6 +27,14 @@ bool oracle_can_live(void)
 	return oracle()->is_live || (sim->o.core == 0 && sim->o.faulty == 0);
 }
 
+/* By more than a backup waits for its primary, and clocks are late. */
+static bool is_past_due(const struct node *n)
+{
+	uint64_t due = machine_due(n->run->machine), wall = clock_wall_ms(NULL);
+
+	return due != UINT64_MAX && wall > due + sim->o.skew_ms + 2 * DUE_BACKUP_MS;
+}
+
 static const char *node_missing(const struct node *n)
 {
 	const struct oracle *o = oracle();
@@ -43,6 +51,8 @@ static const char *node_missing(const struct node *n)
 		return "L4: the newest checkpoint does not become stable";
 	if (p->n_own > 0)
 		return "L7: a bundle of the core is not ordered";
+	if (is_past_due(n))
+		return "L5: an instance is past its deadline, and undecided";
 	return NULL;
 }
 

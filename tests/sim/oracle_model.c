@@ -1,7 +1,7 @@
 /*
  * S8: what an ordered log means, said a second time and independently of daemon/machine: every
- * decision that ever was is in one list, nothing is purged, nothing is counted incrementally. Open
- * instances, as the machine executes them now.
+ * instance that ever was registered or decided is in one list, and every vote that counted in
+ * another; nothing is purged, nothing is counted incrementally.
  */
 #include "config.h"
 
@@ -11,17 +11,32 @@
 #include "libproto/crypto.h"
 #include "libproto/instance.h"
 #include "tests/sim/oracle_inner.h"
+#include "tests/sim/wrap.h"
 
 typedef unsigned long long ull;
 
-struct decision {
+struct matter { /* final, undecided, or gone with its deadline */
 	uint8_t id[AP_ID_LEN], relay, len, value[AP_VALUE_MAX];
-	uint64_t seq, time;
+	bool final, gone;
+	ap_descriptor descriptor; /* with parties; borrows from octets */
+	uint8_t *octets;
+	size_t octets_len;
+	struct answer_outcome {
+		uint8_t status, reason;
+		uint64_t seq, time;
+	} end;
+};
+
+struct ballot {
+	size_t matter;
+	uint8_t party, len, value[AP_VALUE_MAX];
+	bool yes;
 };
 
 struct model {
-	struct decision *decisions;
-	size_t n, size;
+	struct matter *matters;
+	struct ballot *ballots;
+	size_t n, size, n_ballots, size_ballots;
 	uint64_t seq, time, floor; /* s, T, F in ms */
 	bool live;
 	const uint8_t *key;
@@ -43,9 +58,20 @@ struct model *model_new(void)
 
 void model_free(struct model *m)
 {
-	if (m != NULL)
-		free(m->decisions);
+	for (size_t i = 0; m != NULL && i < m->n; i++)
+		free(m->matters[i].octets);
+	if (m != NULL) {
+		free(m->matters);
+		free(m->ballots);
+	}
 	free(m);
+}
+
+static void *must(void *p)
+{
+	if (p == NULL)
+		abort();
+	return p;
 }
 
 static struct answer refusal(void)
@@ -74,21 +100,67 @@ static struct answer fresh(const struct model *m, uint8_t status, uint8_t k, con
 	return a;
 }
 
-static struct answer decided(const struct decision *d)
-{
-	struct answer a = plain(AP_STATUS_DECIDED, 1, d->seq, d->time);
+/* ---- matters ---- */
 
-	a.outcome.value = (ap_value){d->value, d->len};
+static bool is_open(const struct matter *d)
+{
+	return d->octets == NULL;
+}
+
+static void tally(const struct model *m, const struct matter *d, ap_outcome *o)
+{
+	for (size_t i = 0; i < m->n_ballots; i++)
+		if (&m->matters[m->ballots[i].matter] == d)
+			*(m->ballots[i].yes ? &o->yes : &o->no) |= 1u << m->ballots[i].party;
+}
+
+static void terms(const ap_descriptor *descriptor, ap_outcome *o)
+{
+	o->k = descriptor->terms.k;
+	o->terms.present = descriptor->n_locks > 0;
+	if (o->terms.present)
+		ap_descriptor_digest(ap_sha256, o->terms.it.octets, descriptor);
+}
+
+static struct answer ended(const ap_descriptor *descriptor, const uint8_t id[AP_ID_LEN])
+{
+	struct answer a = plain(AP_STATUS_ABORTED, 1, 0, ap_id_deadline(id) * 1000);
+
+	terms(descriptor, &a.outcome);
+	a.outcome.reason = AP_REASON_DEADLINE;
 	return a;
 }
 
-static const struct decision *find(const struct model *m, const uint8_t id[AP_ID_LEN])
+static struct answer final_of(const struct model *m, const struct matter *d)
+{
+	struct answer a = plain(d->end.status, 1, d->end.seq, d->end.time);
+
+	if (!is_open(d))
+		terms(&d->descriptor, &a.outcome);
+	tally(m, d, &a.outcome);
+	a.outcome.reason = d->end.reason;
+	if (d->end.status == AP_STATUS_DECIDED)
+		a.outcome.value = (ap_value){d->value, d->len};
+	return a;
+}
+
+static struct answer pending_of(const struct model *m, const struct matter *d,
+				const ap_nonce *nonce)
+{
+	struct answer a = fresh(m, AP_STATUS_PENDING, 1, nonce);
+
+	terms(&d->descriptor, &a.outcome);
+	tally(m, d, &a.outcome);
+	return a;
+}
+
+static struct matter *find(const struct model *m, const uint8_t id[AP_ID_LEN])
 {
 	if (ap_id_deadline(id) * 1000 <= m->floor)
 		return NULL;
 	for (size_t i = 0; i < m->n; i++)
-		if (memcmp(m->decisions[i].id, id, AP_ID_LEN) == 0)
-			return &m->decisions[i];
+		if (memcmp(m->matters[i].id, id, AP_ID_LEN) == 0 && !m->matters[i].gone)
+			return &m->matters[i];
 	return NULL;
 }
 
@@ -98,84 +170,287 @@ static uint64_t used(const struct model *m, uint8_t relay)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < m->n; i++)
-		n += m->decisions[i].relay == relay &&
-		     ap_id_deadline(m->decisions[i].id) / 4096 >= m->floor / 4096000;
+		n += m->matters[i].relay == relay &&
+		     ap_id_deadline(m->matters[i].id) / 4096 >= m->floor / 4096000;
 	return n;
+}
+
+static bool has_room(const struct model *m, uint8_t relay)
+{
+	return used(m, relay) < sim->o.capacity / sim->o.n;
+}
+
+/* draft {#capacity}: "at most U, and take at most 4 U cells" */
+static uint64_t cells(const ap_descriptor *d, size_t len)
+{
+	return (len + (d->terms.fixed.present ? 0u : 32u * d->terms.n_parties) + 123) / 124;
+}
+
+static bool has_room_undecided(const struct model *m, uint8_t relay, const ap_descriptor *d,
+			       size_t len)
+{
+	uint64_t share = sim->o.capacity / sim->o.n, n = 1, taken = cells(d, len);
+
+	share = share < 32768 ? share : 32768;
+	for (size_t i = 0; i < m->n; i++) {
+		const struct matter *other = &m->matters[i];
+
+		if (other->relay != relay || other->final || other->gone ||
+		    ap_id_deadline(other->id) * 1000 <= m->floor)
+			continue;
+		n++;
+		taken += cells(&other->descriptor, other->octets_len);
+	}
+	return n <= share && taken <= 4 * share;
+}
+
+static struct matter *add(struct model *m, const uint8_t id[AP_ID_LEN], uint8_t relay)
+{
+	struct matter *d;
+
+	if (m->n == m->size) {
+		m->size = 2 * m->size + 64;
+		m->matters = must(realloc(m->matters, m->size * sizeof(*m->matters)));
+	}
+	d = &m->matters[m->n++];
+	memset(d, 0, sizeof(*d));
+	d->relay = relay;
+	memcpy(d->id, id, AP_ID_LEN);
+	return d;
+}
+
+static bool is_near(const struct model *m, const uint8_t id[AP_ID_LEN])
+{
+	return ap_id_deadline(id) * 1000 <= m->time + sim->o.horizon_s * 1000;
 }
 
 static struct answer decide(struct model *m, const uint8_t id[AP_ID_LEN], uint8_t relay,
 			    const ap_value *value)
 {
-	uint64_t deadline = ap_id_deadline(id) * 1000;
-	struct decision *d;
+	struct matter *d;
 
-	if (deadline > m->time + sim->o.horizon_s * 1000 ||
-	    used(m, relay) >= sim->o.capacity / sim->o.n)
+	if (!is_near(m, id) || !has_room(m, relay))
 		return refusal();
-	if (m->n == m->size) {
-		m->size = 2 * m->size + 64;
-		m->decisions = realloc(m->decisions, m->size * sizeof(*m->decisions));
-		if (m->decisions == NULL)
-			abort();
-	}
-	d = &m->decisions[m->n++];
-	*d = (struct decision){
-		.relay = relay, .len = (uint8_t)value->len, .seq = m->seq, .time = m->time};
-	memcpy(d->id, id, AP_ID_LEN);
+	d = add(m, id, relay);
+	d->final = true;
+	d->end = (struct answer_outcome){AP_STATUS_DECIDED, 0, m->seq, m->time};
+	d->len = (uint8_t)value->len;
 	if (value->len > 0)
 		memcpy(d->value, value->data, value->len);
-	return decided(d);
+	return final_of(m, d);
 }
 
 static struct answer read(const struct model *m, const uint8_t id[AP_ID_LEN], const ap_nonce *nonce)
 {
-	const struct decision *d = find(m, id);
+	const struct matter *d = find(m, id);
 
-	return d != NULL ? decided(d) : fresh(m, AP_STATUS_UNKNOWN, 0, nonce);
+	if (d == NULL)
+		return fresh(m, AP_STATUS_UNKNOWN, 0, nonce);
+	if (d->final)
+		return final_of(m, d);
+	if (ap_id_deadline(id) * 1000 <= m->time)
+		return ended(&d->descriptor, id);
+	return pending_of(m, d, nonce);
 }
 
-/* What the octets alone say. */
-static bool is_sound(const struct model *m, const uint8_t id[AP_ID_LEN], const ap_propose *p,
-		     ap_descriptor *d)
+/* ---- votes ---- */
+
+static bool is_same(const struct ballot *a, const struct ballot *b)
+{
+	return a->matter == b->matter && a->yes && b->yes && a->len == b->len &&
+	       memcmp(a->value, b->value, a->len) == 0;
+}
+
+/* What the votes so far come to. */
+static void judge(const struct model *m, struct matter *d)
+{
+	const ap_terms *t = &d->descriptor.terms;
+	unsigned noes = 0, voted = 0, most = 0;
+
+	for (size_t i = 0; i < m->n_ballots; i++) {
+		const struct ballot *b = &m->ballots[i];
+		unsigned same = 0;
+
+		if (&m->matters[b->matter] != d)
+			continue;
+		voted++;
+		noes += !b->yes;
+		for (size_t j = 0; j < m->n_ballots; j++)
+			same += is_same(b, &m->ballots[j]);
+		if (same <= most)
+			continue;
+		most = same;
+		d->len = b->len;
+		memcpy(d->value, b->value, b->len);
+	}
+	if (most < t->k && most + (t->n_parties - voted) >= t->k)
+		return;
+	d->final = true;
+	d->end = (struct answer_outcome){AP_STATUS_DECIDED, 0, m->seq, m->time};
+	if (most >= t->k)
+		return;
+	d->end.status = AP_STATUS_ABORTED;
+	d->end.reason = t->n_parties - noes < t->k ? AP_REASON_VETOED : AP_REASON_SPLIT;
+}
+
+static void count(struct model *m, size_t matter, const ap_propose *p)
+{
+	struct ballot *b;
+
+	for (size_t i = 0; i < m->n_ballots; i++)
+		if (m->ballots[i].matter == matter && m->ballots[i].party == p->party)
+			return;
+	if (m->n_ballots == m->size_ballots) {
+		m->size_ballots = 2 * m->size_ballots + 64;
+		m->ballots = must(realloc(m->ballots, m->size_ballots * sizeof(*m->ballots)));
+	}
+	b = &m->ballots[m->n_ballots++];
+	memset(b, 0, sizeof(*b));
+	b->matter = matter;
+	b->party = p->party;
+	b->yes = p->verb == AP_VERB_APPROVE;
+	b->len = (uint8_t)p->value.len;
+	if (p->value.len > 0)
+		memcpy(b->value, p->value.data, p->value.len);
+	judge(m, &m->matters[matter]);
+}
+
+/* Locks one by one, signatures by what signs them: the code that the machine has is not used. */
+static bool is_partys(const ap_descriptor *d, const uint8_t id[AP_ID_LEN], const ap_propose *p)
+{
+	uint8_t message[AP_VOTE_MAX], lock[32];
+	size_t len, at = 0;
+
+	if (d->terms.parties[p->party].key.present) {
+		len = ap_vote_put(message, p->verb, id, &p->value);
+		return __wrap_crypto_sign_verify_detached(
+			       p->credential.octets, message, len,
+			       d->terms.parties[p->party].key.it.octets) == 0;
+	}
+	for (uint8_t i = 0; i < p->party; i++)
+		at += d->terms.parties[i].key.present ? 0 : 1;
+	ap_lock_digest(ap_sha256, lock, id, p->party, p->verb == AP_VERB_APPROVE,
+		       p->credential.octets);
+	return memcmp(lock,
+		      p->verb == AP_VERB_APPROVE ? d->locks[at].yes.octets : d->locks[at].no.octets,
+		      32) == 0;
+}
+
+static void keep_descriptor(struct matter *d, ap_bytes octets)
+{
+	const char *why;
+
+	d->octets = must(malloc(octets.len));
+	d->octets_len = octets.len;
+	memcpy(d->octets, octets.data, octets.len);
+	if (ap_descriptor_parse(&d->descriptor, (ap_bytes){d->octets, octets.len}, &why) != 0)
+		abort();
+}
+
+/* At T < D, not final; `carried` is there, if the request has it. */
+static struct answer party_request(struct model *m, const uint8_t id[AP_ID_LEN], uint8_t relay,
+				   const ap_propose *p, const ap_descriptor *carried)
+{
+	struct matter *d = find(m, id);
+	const ap_descriptor *in = d != NULL ? &d->descriptor : carried;
+	bool votes = p->verb != AP_VERB_OBSERVE, fresh_one = d == NULL;
+	size_t n_ballots = m->n_ballots;
+
+	if (fresh_one && !is_near(m, id))
+		return refusal();
+	if (votes && d != NULL && p->descriptor.len > 0 &&
+	    (d->octets_len != p->descriptor.len ||
+	     memcmp(d->octets, p->descriptor.data, d->octets_len) != 0))
+		return refusal();
+	if (votes && (m->time < in->terms.start * 1000 || !is_partys(in, id, p)))
+		return refusal();
+	if (fresh_one && !has_room(m, relay))
+		return refusal();
+	if (fresh_one) {
+		bool room = has_room_undecided(m, relay, carried, p->descriptor.len);
+
+		d = add(m, id, relay);
+		keep_descriptor(d, p->descriptor);
+		if (votes)
+			count(m, m->n - 1, p);
+		if (!d->final && !room) {
+			free(d->octets);
+			m->n--;
+			m->n_ballots = n_ballots;
+			return refusal();
+		}
+	} else if (votes) {
+		count(m, (size_t)(d - m->matters), p);
+	}
+	return d->final ? final_of(m, d) : pending_of(m, d, &p->nonce);
+}
+
+/* ---- what the octets alone say ---- */
+
+static bool is_carried(const struct model *m, const uint8_t id[AP_ID_LEN], const ap_propose *p,
+		       ap_descriptor *d)
 {
 	uint8_t right[AP_ID_LEN];
 	const char *why;
 
-	if (ap_descriptor_parse(d, p->descriptor, &why) != 0 ||
-	    !ap_instance_id(ap_sha256, right, m->key, &d->terms) ||
-	    memcmp(right, id, AP_ID_LEN) != 0 || d->terms.n_parties > 0 || d->terms.k != 1 ||
-	    d->n_locks > 0)
-		return false;
+	return ap_descriptor_parse(d, p->descriptor, &why) == 0 &&
+	       ap_instance_id(ap_sha256, right, m->key, &d->terms) &&
+	       memcmp(right, id, AP_ID_LEN) == 0;
+}
+
+static bool is_vote_sound(const ap_terms *t, const ap_propose *p)
+{
+	bool yes = p->verb == AP_VERB_APPROVE;
+
 	if (p->verb == AP_VERB_OBSERVE)
 		return true;
-	return p->verb == AP_VERB_APPROVE && p->party == AP_PARTY_NONE &&
-	       p->credential.kind == AP_CREDENTIAL_NONE && ap_terms_takes(&d->terms, &p->value);
+	if (t->n_parties == 0)
+		return yes && p->party == AP_PARTY_NONE &&
+		       p->credential.kind == AP_CREDENTIAL_NONE && ap_terms_takes(t, &p->value);
+	if (p->party >= t->n_parties ||
+	    p->credential.kind != (t->parties[p->party].key.present ? AP_CREDENTIAL_SIGNATURE
+								    : AP_CREDENTIAL_SECRET))
+		return false;
+	return yes ? ap_terms_takes(t, &p->value) : p->value.len == 0;
+}
+
+static struct answer propose_bare(struct model *m, const uint8_t id[AP_ID_LEN], uint8_t relay,
+				  const ap_propose *p)
+{
+	struct matter *d = find(m, id);
+
+	if (p->verb == AP_VERB_OBSERVE)
+		return read(m, id, &p->nonce);
+	if (d == NULL)
+		return refusal();
+	if (d->final)
+		return final_of(m, d);
+	if (!is_vote_sound(&d->descriptor.terms, p))
+		return refusal();
+	if (ap_id_deadline(id) * 1000 <= m->time)
+		return ended(&d->descriptor, id);
+	return party_request(m, id, relay, p, NULL);
 }
 
 static struct answer propose(struct model *m, const uint8_t id[AP_ID_LEN], uint8_t relay,
 			     const ap_propose *p)
 {
 	uint64_t deadline = ap_id_deadline(id) * 1000;
-	const struct decision *old = find(m, id);
+	const struct matter *old = find(m, id);
 	ap_descriptor d;
-	struct answer a;
 
-	if (p->descriptor.len == 0) {
-		if (p->verb == AP_VERB_OBSERVE)
-			return read(m, id, &p->nonce);
-		return old != NULL ? decided(old) : refusal();
-	}
-	if (!is_sound(m, id, p, &d))
+	if (p->descriptor.len == 0)
+		return propose_bare(m, id, relay, p);
+	if (!is_carried(m, id, p, &d) || !is_vote_sound(&d.terms, p))
 		return refusal();
 	if (deadline <= m->floor)
 		return plain(AP_STATUS_FORGOTTEN, 0, 0, 0);
-	if (old != NULL)
-		return decided(old);
-	if (deadline <= m->time) {
-		a = plain(AP_STATUS_ABORTED, 1, 0, deadline);
-		a.outcome.reason = AP_REASON_DEADLINE;
-		return a;
-	}
+	if (old != NULL && old->final)
+		return final_of(m, old);
+	if (deadline <= m->time)
+		return ended(old != NULL ? &old->descriptor : &d, id);
+	if (d.terms.n_parties > 0)
+		return party_request(m, id, relay, p, &d);
 	if (p->verb == AP_VERB_OBSERVE)
 		return fresh(m, AP_STATUS_PENDING, 1, &p->nonce);
 	return m->time < d.terms.start * 1000 ? refusal() : decide(m, id, relay, &p->value);
@@ -228,6 +503,41 @@ static void check(const struct model *m, const struct machine_result *r, size_t 
 			 ap_status_name(e->outcome.status), ap_status_name(a->outcome.status));
 }
 
+/* The one that is due and has the lowest id; those that the floor has passed go without a word. */
+static struct matter *next_due(struct model *m)
+{
+	struct matter *first = NULL;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct matter *d = &m->matters[i];
+		uint64_t deadline = ap_id_deadline(d->id) * 1000;
+
+		if (d->final || d->gone || deadline > m->time)
+			continue;
+		if (deadline <= m->floor)
+			d->gone = true;
+		else if (first == NULL || memcmp(d->id, first->id, AP_ID_LEN) < 0)
+			first = d;
+	}
+	return first;
+}
+
+static size_t check_expired(struct model *m, const struct machine_result *result, size_t at)
+{
+	struct matter *d;
+
+	for (; at < AP_BATCH_REQUESTS_MAX && (d = next_due(m)) != NULL; at++) {
+		struct answer a = ended(&d->descriptor, d->id);
+
+		check(m, result, at, &a);
+		if (memcmp(result->entries[at].id, d->id, AP_ID_LEN) != 0)
+			sim_fail("S8: in batch %llu entry %zu is of another instance", (ull)m->seq,
+				 at);
+		d->gone = true;
+	}
+	return at;
+}
+
 void model_apply(struct model *m, const struct machine *machine, const struct machine_batch *batch,
 		 const struct machine_result *result, bool was_live)
 {
@@ -259,6 +569,7 @@ void model_apply(struct model *m, const struct machine *machine, const struct ma
 			check(m, result, at++, &a);
 		}
 	}
+	at = check_expired(m, result, at);
 	if (at != result->n_entries)
 		sim_fail("S8: batch %llu has %zu outcomes, of %zu requests", (ull)m->seq,
 			 result->n_entries, at);

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "tests/sim/plan.h"
+#include "tests/sim/parties.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -336,6 +337,38 @@ static void wipes(struct drawing *d)
 	}
 }
 
+/* On instances with parties: some votes before the faults end, some behind; readers in between. */
+static void votes(struct drawing *d)
+{
+	uint32_t ends[2] = {d->end, d->end + 1 + 400};
+
+	rng_init(&d->rng, d->o->seed, 6);
+	for (uint64_t i = 0; i < 8 * d->o->votes; i++) {
+		struct action a = {.kind = PLAN_VOTE};
+
+		a.at_ms = (uint32_t)rng_below(&d->rng, ends[rng_chance(&d->rng, 300)] + 1);
+		a.arg[0] = SIM_PARTIES + (int64_t)rng_below(&d->rng, d->o->votes);
+		a.arg[1] = rng_chance(&d->rng, 150) ? 2 : 1;
+		a.arg[2] = (int64_t)rng_below(&d->rng, 4);
+		a.arg[3] = rng_chance(&d->rng, 300) ? VOTE_BARE : 0;
+		a.arg[3] |= rng_chance(&d->rng, 80) ? VOTE_FORGED : 0;
+		a.arg[3] |= rng_chance(&d->rng, 80) ? VOTE_OTHER : 0;
+		a.arg[3] |= rng_chance(&d->rng, 200) ? VOTE_VALUE : 0;
+		a.arg[4] = somebody(d);
+		plan_add(d->p, &a);
+	}
+	for (uint64_t i = 0; i < 3 * d->o->votes; i++) {
+		struct action a = {.kind = PLAN_ASK};
+
+		a.at_ms = (uint32_t)rng_below(&d->rng, ends[rng_chance(&d->rng, 300)] + 1);
+		a.arg[0] = (int64_t)rng_below(&d->rng, d->o->clients);
+		a.arg[1] = SIM_PARTIES + (int64_t)rng_below(&d->rng, d->o->votes);
+		a.arg[2] = rng_chance(&d->rng, 600) ? 3 : 0;
+		a.arg[4] = somebody(d);
+		plan_add(d->p, &a);
+	}
+}
+
 void plan_draw(struct plan *p, const struct options *o)
 {
 	static void (*const faults[])(struct drawing *) = {crashes,    power_cuts, links, mutes,
@@ -358,4 +391,5 @@ void plan_draw(struct plan *p, const struct options *o)
 	asks(&d, 0, d.end, rng_between(&d.rng, 5, 5 + o->heal_ms / 100), instances);
 	asks(&d, d.end + 1, d.end + 1 + 400, rng_between(&d.rng, 2, 12), 20);
 	wipes(&d);
+	votes(&d);
 }

@@ -31,7 +31,8 @@
 	ACTION(WIPE, "wipe-store", "r")	     /* what is merged is gone, the journal is not */      \
 	ACTION(ROT, "rot-store", "r")	     /* ... is damaged: the next lookup meets it */        \
 	ACTION(ASK, "ask", "c", "i", "verb", "value", "r") /* verb 0: read */                      \
-	ACTION(LIAR, "liar", "c", "r", "what")		   /* a client's nonsense */
+	ACTION(VOTE, "vote", "i", "verb", "party", "how", "r") /* how: parties.h; r: is asked */   \
+	ACTION(LIAR, "liar", "c", "r", "what")		       /* a client's nonsense */
 
 enum plan_kind {
 #define ACTION(kind, word, ...) PLAN_##kind,

@@ -132,6 +132,9 @@ static void act(const struct action *a)
 	trace_note("action", (uint8_t)a->kind, (uint8_t)a->arg[0], NULL, (uint64_t)a->arg[1]);
 	trace_action(a);
 	switch (a->kind) {
+	case PLAN_VOTE:
+		client_vote(a);
+		break;
 	case PLAN_ASK:
 		client_ask(a);
 		return;

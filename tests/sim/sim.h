@@ -271,6 +271,7 @@ void client_in(struct node *n, const struct happening *h);
 void client_out(const struct happening *h);
 void client_timer(const struct happening *h);
 void client_ask(const struct action *a);
+void client_vote(const struct action *a);
 void client_lie(const struct action *a);
 /* Requests that a client of the second phase still waits for. */
 size_t clients_waiting(void);

@@ -1,12 +1,14 @@
 /* UPDATE: each row of the draft's table, draft {#update}. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "libproto/agree_errors.h"
+#include "libproto/crypto.h"
 #include "libproto/errors.h"
 #include "libproto/instance.h"
 #include "libproto/outcome.h"
@@ -358,19 +360,171 @@ static void the_id_is_that_of_the_descriptor(void **state)
 		AGREE_EWRONGID);
 }
 
-static void instances_that_are_not_open_are_refused(void **state)
+/* ---- parties ---- */
+
+struct vote {
+	uint8_t verb, party;
+	const char *value;
+	bool forged, bare;
+};
+
+static const uint8_t party_seed[32] = "a party";
+
+/* One party with a key. */
+static void with_party(struct edge *e, struct dnsask_instance *i, const char *label)
 {
-	struct edge *e = *state;
-	struct dnsask_instance i;
+	struct ap_sign_key key;
 	ap_descriptor d;
 
-	ap_ticket_open(&d, (ap_bytes){(const uint8_t *)"party", 5}, EDGE_NOW + 100);
-	d.terms.n_parties = 1;
-	d.terms.parties[0].key.present = true;
-	memset(d.terms.parties[0].key.it.octets, 7, 32);
-	dnsask_instance(&i, edge_key(e), &d);
-	refused_anywhere(e, &i, dnsask_propose(&i, AP_VERB_APPROVE, "x"), AP_RCODE_REFUSED,
-			 AGREE_ENOTOPEN);
+	ap_ticket_open(&d, (ap_bytes){(const uint8_t *)label, strlen(label)}, EDGE_NOW + 100);
+	d.terms.n_parties = 2;
+	d.terms.k = 2;
+	assert_int_equal(ap_sign_key_init(&key, party_seed), 0);
+	d.terms.parties[0].key.present = d.terms.parties[1].key.present = true;
+	memcpy(d.terms.parties[0].key.it.octets, key.public_key, 32);
+	memset(d.terms.parties[1].key.it.octets, 7, 32);
+	ap_sign_key_clear(&key);
+	dnsask_instance(i, edge_key(e), &d);
+}
+
+static ap_bytes vote_rdata(const struct dnsask_instance *i, const struct vote *v)
+{
+	static uint8_t octets[1024];
+	uint8_t message[AP_VOTE_MAX];
+	ap_propose p = {.version = AP_PROPOSE_VERSION, .verb = v->verb, .party = v->party};
+	struct ap_sign_key key;
+	struct ap_writer w;
+
+	p.value = (ap_value){(const uint8_t *)v->value, strlen(v->value)};
+	if (!v->bare)
+		p.descriptor = (ap_bytes){i->descriptor, i->len};
+	if (v->verb != AP_VERB_OBSERVE) {
+		p.credential.kind = AP_CREDENTIAL_SIGNATURE;
+		assert_int_equal(ap_sign_key_init(&key, party_seed), 0);
+		assert_int_equal(ap_sign(&key, p.credential.octets, message,
+					 ap_vote_put(message, v->verb, i->id, &p.value)),
+				 0);
+		ap_sign_key_clear(&key);
+	}
+	p.credential.octets[9] ^= v->forged;
+	ap_writer_init(&w, octets, sizeof(octets));
+	ap_propose_put(&w, &p);
+	assert_null(w.bad);
+	return ap_writer_bytes(&w);
+}
+
+static void votes_are_judged_before_they_are_ordered(void **state)
+{
+	static const struct {
+		struct vote vote;
+		uint16_t rcode;
+		int why;
+	} rows[] = {
+		{{AP_VERB_APPROVE, 0, "x", true, false}, AP_RCODE_REFUSED, AGREE_ECREDENTIAL},
+		{{AP_VERB_APPROVE, 1, "x", false, false}, AP_RCODE_REFUSED, AGREE_ECREDENTIAL},
+		{{AP_VERB_VETO, 0, "", true, false}, AP_RCODE_REFUSED, AGREE_ECREDENTIAL},
+		{{AP_VERB_APPROVE, 2, "x", false, false}, AP_RCODE_REFUSED, AGREE_ENOTPARTY},
+		{{AP_VERB_APPROVE, AP_PARTY_NONE, "x", false, false},
+		 AP_RCODE_REFUSED,
+		 AGREE_ENOTPARTY},
+		{{AP_VERB_VETO, 0, "x", false, false}, AP_RCODE_FORMERR, AGREE_EFORM},
+	};
+	struct edge *e = *state;
+	struct dnsask_instance i;
+
+	with_party(e, &i, "party");
+	for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++)
+		refused(e,
+			dnsask_update(wire, i.name, vote_rdata(&i, &rows[r].vote), false, &plain),
+			rows[r].rcode, rows[r].why);
+	assert_int_equal(machine_undecided_count(e->machine), 0);
+}
+
+static void a_vote_gets_pending_with_the_tally_and_the_next_may_be_bare(void **state)
+{
+	static const struct vote first = {AP_VERB_APPROVE, 0, "x", false, false};
+	static const struct vote again = {AP_VERB_APPROVE, 0, "x", false, true};
+	struct edge *e = *state;
+	struct dnsask_instance i;
+	const ap_agree *agree;
+	ap_bytes rdata;
+
+	with_party(e, &i, "party");
+	agree = dnsask_agree(proposed(e, &i, vote_rdata(&i, &first), true), AP_PREREQUISITE,
+			     edge_key(e), i.id);
+	assert_int_equal(agree->outcome.status, AP_STATUS_PENDING);
+	assert_int_equal(agree->outcome.yes, 1);
+	rdata = vote_rdata(&i, &again);
+	assert_true(rdata.len < 100);
+	agree = dnsask_agree(proposed(e, &i, rdata, true), AP_PREREQUISITE, edge_key(e), i.id);
+	assert_int_equal(agree->outcome.status, AP_STATUS_PENDING);
+	assert_int_equal(machine_undecided_count(e->machine), 1);
+}
+
+/* draft {#limits}: "only where the address is known to be the client's" */
+static void an_address_that_may_be_forged_registers_nothing(void **state)
+{
+	static const struct vote observe = {AP_VERB_OBSERVE, AP_PARTY_NONE, "", false, false};
+	static const struct vote vote = {AP_VERB_APPROVE, 0, "x", false, false};
+	struct edge *e = *state;
+	struct dnsask_instance i;
+	const struct ap_dns *m;
+	size_t n;
+
+	with_party(e, &i, "party");
+	n = dnsask_update(wire, i.name, vote_rdata(&i, &observe), false, &plain);
+	m = edge_reply_now(e, wire, n, false);
+	assert_int_equal(m->rcode, AP_RCODE_REFUSED);
+	assert_false(relay_waiting(e->relay));
+	proposed(e, &i, vote_rdata(&i, &observe), false); /* over TCP */
+	n = dnsask_update(wire, i.name, vote_rdata(&i, &vote), false, &plain);
+	edge_reply(e, wire, n, false); /* and votes on it may come by UDP */
+	assert_int_equal(machine_undecided_count(e->machine), 1);
+}
+
+static void assert_heals(const struct ap_dns *m, uint64_t least_s, uint64_t most_s)
+{
+	unsigned long long in_s = 0;
+	char text[AP_EDE_TEXT_MAX + 1];
+
+	memcpy(text, m->edns.ede_text.data, m->edns.ede_text.len);
+	text[m->edns.ede_text.len] = '\0';
+	assert_int_equal(sscanf(text, "in %llu s: ", &in_s), 1);
+	assert_in_range(in_s, least_s, most_s);
+}
+
+/* draft {#limits} */
+static void a_client_network_has_its_share(void **state)
+{
+	static const struct vote vote = {AP_VERB_APPROVE, 0, "x", false, false};
+	static const struct vote observe = {AP_VERB_OBSERVE, AP_PARTY_NONE, "", false, false};
+	struct edge *e = edge_new();
+	struct dnsask_instance i;
+
+	(void)state;
+	e->conf.address_undecided_max = 2;
+	e->conf.address_votes_rate = 2;
+	edge_open(e);
+	edge_go_live(e);
+	for (unsigned n = 0; n < 2; n++) {
+		with_party(e, &i, n == 0 ? "a" : "b");
+		proposed(e, &i, vote_rdata(&i, &observe), false);
+	}
+	with_party(e, &i, "c");
+	assert_heals(refused(e,
+			     dnsask_update(wire, i.name, vote_rdata(&i, &observe), false, &plain),
+			     AP_RCODE_REFUSED, AGREE_ECLIENTINSTANCES),
+		     1, UINT32_MAX);
+	with_party(e, &i, "b"); /* what is registered takes votes */
+	for (unsigned n = 0; n < 2; n++)
+		proposed(e, &i, vote_rdata(&i, &vote), false);
+	assert_heals(refused(e, dnsask_update(wire, i.name, vote_rdata(&i, &vote), false, &plain),
+			     AP_RCODE_REFUSED, AGREE_ECLIENTVOTES),
+		     1, 1);
+	e->time_ms = (EDGE_NOW + 100) * 1000;
+	edge_batch(e); /* both expire */
+	assert_int_equal(quota_count(e->quota), 0);
+	edge_free(e);
 }
 
 static void impossible_terms_are_refused(void **state)
@@ -631,7 +785,10 @@ int main(void)
 		LIVE(a_descriptor_that_does_not_decode_is_a_format_error),
 		LIVE(versions_and_verbs_that_are_unknown_are_refused),
 		LIVE(the_id_is_that_of_the_descriptor),
-		LIVE(instances_that_are_not_open_are_refused),
+		LIVE(votes_are_judged_before_they_are_ordered),
+		LIVE(a_vote_gets_pending_with_the_tally_and_the_next_may_be_bare),
+		LIVE(an_address_that_may_be_forged_registers_nothing),
+		cmocka_unit_test(a_client_network_has_its_share),
 		LIVE(impossible_terms_are_refused),
 		LIVE(refusals_of_the_machine_come_through),
 		cmocka_unit_test_setup_teardown(a_full_share_of_the_capacity_is_refused,

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "libproto/dns.h"
+#include "libproto/tsig.h"
 
 static uint8_t wire[AP_DNS_MAX + 1];
 static size_t wire_len;
@@ -386,7 +387,7 @@ static void unknown_tsig_key_is_answered_badkey(void **state)
 	assert_int_equal(request(), 0);
 	ap_dns_begin_reply(&d, buffer, sizeof(buffer), wire_len, &m);
 	ap_dns_edns(&d, &edns);
-	len = ap_dns_end_badkey(&d, &m);
+	len = ap_dns_end_unsigned(&d, &m, AP_TSIG_BADKEY);
 	assert_true(len > 0 && len <= wire_len);
 	assert_int_equal(ap_dns_reply(&answer, buffer, len), 0);
 	assert_int_equal(answer.rcode, AP_RCODE_NOTAUTH);

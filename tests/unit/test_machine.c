@@ -238,24 +238,39 @@ static void refused_asks_say_why_and_leave_no_trace(void **state)
 		struct ask ask;
 		int why;
 	} rows[] = {
-		{{&one, AP_VERB_APPROVE, false, true, "v", 0, AP_PARTY_NONE, 0}, AGREE_EWRONGID},
-		{{&one, AP_VERB_APPROVE, true, false, "v", 0, AP_PARTY_NONE, 0},
+		{{&one, AP_VERB_APPROVE, false, true, "v", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_EWRONGID},
+		{{&one, AP_VERB_APPROVE, true, false, "v", 0, AP_PARTY_NONE, 0, false},
 		 AGREE_ENODESCRIPTOR},
-		{{&one, AP_VERB_VETO, true, false, "", 0, AP_PARTY_NONE, 0}, AGREE_ENODESCRIPTOR},
-		{{&one, AP_VERB_VETO, false, false, "", 0, AP_PARTY_NONE, 0}, AGREE_EBADTERMS},
-		{{&one, 4, false, false, "v", 0, AP_PARTY_NONE, 0}, AGREE_EVERB},
-		{{&one, AP_VERB_APPROVE, false, false, "v", 0, 0, 0}, AGREE_ENOTPARTY},
-		{{&one, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, AP_CREDENTIAL_SECRET},
+		{{&one, AP_VERB_VETO, true, false, "", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_ENODESCRIPTOR},
+		{{&one, AP_VERB_VETO, false, false, "", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_EBADTERMS},
+		{{&one, 4, false, false, "v", 0, AP_PARTY_NONE, 0, false}, AGREE_EVERB},
+		{{&one, AP_VERB_APPROVE, false, false, "v", 0, 0, 0, false}, AGREE_ENOTPARTY},
+		{{&one, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, AP_CREDENTIAL_SECRET,
+		  false},
 		 AGREE_ECREDENTIAL},
-		{{&parties, AP_VERB_APPROVE, false, false, "v", 0, 0, 0}, AGREE_ENOTOPEN},
-		{{&parties, AP_VERB_OBSERVE, false, false, "", 0, AP_PARTY_NONE, 0},
-		 AGREE_ENOTOPEN},
-		{{&one_of_none, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0},
+		{{&parties, AP_VERB_APPROVE, false, false, "v", 0, 0, 0, false}, AGREE_ECREDENTIAL},
+		{{&parties, AP_VERB_APPROVE, false, false, "v", 0, 0, AP_CREDENTIAL_SECRET, false},
+		 AGREE_ECREDENTIAL},
+		{{&parties, AP_VERB_APPROVE, false, false, "v", 0, 2, AP_CREDENTIAL_SIGNATURE,
+		  false},
+		 AGREE_ENOTPARTY},
+		{{&parties, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_ENOTPARTY},
+		{{&parties, AP_VERB_VETO, false, false, "v", 0, 1, AP_CREDENTIAL_SIGNATURE, false},
+		 AGREE_EFORM},
+		{{&parties, AP_VERB_VETO, true, false, "", 0, 1, AP_CREDENTIAL_SIGNATURE, false},
+		 AGREE_ENODESCRIPTOR},
+		{{&one_of_none, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0, false},
 		 AGREE_EBADTERMS},
-		{{&unnamed, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0},
+		{{&unnamed, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0, false},
 		 AGREE_EBADTERMS},
-		{{&later, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0}, AGREE_EEARLY},
-		{{&far, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0}, AGREE_EHORIZON},
+		{{&later, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_EEARLY},
+		{{&far, AP_VERB_APPROVE, false, false, "v", 0, AP_PARTY_NONE, 0, false},
+		 AGREE_EHORIZON},
 	};
 	struct logbook *l = *state;
 
@@ -706,6 +721,142 @@ static void impossible_configurations_have_no_size(void **state)
 	assert_int_equal(machine_size(&c), 0);
 }
 
+/* ---- undecided instances ---- */
+
+enum { CROWD = 2500 };
+
+/* One batch registers so many, with deadlines second by second from 1001 on. */
+static void register_crowd(struct logbook *l, struct instance *in, char (*labels)[8], size_t n)
+{
+	static const struct ask observe = {.verb = AP_VERB_OBSERVE, .party = AP_PARTY_NONE};
+
+	for (size_t i = 0; i < n; i++) {
+		struct ask ask = observe;
+
+		if (i % 1000 == 0 && i > 0)
+			logbook_apply(l, 1);
+		if (i % 250 == 0)
+			logbook_bundle(l, (uint8_t)(1 + i / 250 % 4));
+		snprintf(labels[i], sizeof(labels[i]), "c%zu", i);
+		in[i] = (struct instance){
+			.label = labels[i], .deadline_s = 1001 + i, .parties = 2, .k = 2};
+		ask.instance = &in[i];
+		logbook_ask(l, &ask);
+	}
+	logbook_apply(l, 1);
+}
+
+/* Scenario 12: "T leaps over 10^6 deadlines: S7 holds, bounded work per batch". */
+static void a_leap_over_many_deadlines_is_worked_off_batch_by_batch(void **state)
+{
+	struct logbook *l = logbook_new(4, 1000);
+	struct instance *in = calloc(CROWD, sizeof(*in));
+	char(*labels)[8] = calloc(CROWD, sizeof(*labels));
+	struct ask ask;
+
+	(void)state;
+	logbook_live(l, 64);
+	register_crowd(l, in, labels, CROWD);
+	assert_int_equal(machine_undecided_count(l->machine), CROWD);
+	assert_int_equal(machine_due(l->machine), 1001000);
+	logbook_apply(l, 1000999);
+	assert_int_equal(l->result->n_entries, 0);
+	/* a vote on the last one, which is not expired yet when it executes: it is past all the
+	 * same */
+	ask = logbook_vote(&in[CROWD - 1], 0, AP_VERB_APPROVE, "v");
+	logbook_bundle(l, 1);
+	logbook_ask(l, &ask);
+	logbook_apply(l, 3600000);
+	assert_status(l, &l->result->entries[0], AP_STATUS_ABORTED);
+	assert_int_equal(l->result->n_entries, AP_BATCH_REQUESTS_MAX);
+	assert_int_equal(machine_undecided_count(l->machine), CROWD - AP_BATCH_REQUESTS_MAX + 1);
+	assert_int_equal(machine_due(l->machine), (1001 + AP_BATCH_REQUESTS_MAX - 1) * 1000);
+	logbook_restart(l);
+	logbook_apply(l, 3600000);
+	logbook_apply(l, 3600000);
+	assert_int_equal(l->result->n_entries, CROWD - 2 * AP_BATCH_REQUESTS_MAX + 1);
+	assert_int_equal(machine_due(l->machine), UINT64_MAX);
+	logbook_apply(l, 3600000);
+	assert_int_equal(l->result->n_entries, 0);
+	free(in);
+	free(labels);
+	logbook_free(l);
+}
+
+static void past_the_floor_they_go_without_a_word(void **state)
+{
+	struct logbook *l = logbook_new(4, 1000);
+	struct instance *in = calloc(CROWD, sizeof(*in));
+	char(*labels)[8] = calloc(CROWD, sizeof(*labels));
+
+	(void)state;
+	logbook_live(l, 64);
+	register_crowd(l, in, labels, CROWD);
+	logbook_apply(l, 9000000);
+	assert_int_equal(l->result->n_entries, 0);
+	assert_int_equal(machine_undecided_count(l->machine), 0);
+	logbook_restart(l);
+	free(in);
+	free(labels);
+	logbook_free(l);
+}
+
+static void a_full_batch_puts_expiry_off_and_takes_no_request_s_place(void **state)
+{
+	static const struct instance late = {
+		.label = "late", .deadline_s = 1001, .parties = 2, .k = 2};
+	struct logbook *l = *state;
+	struct ask read = {.instance = &one, .verb = 0};
+
+	ask_at(l, 1, logbook_vote(&late, 0, AP_VERB_APPROVE, "v"), 1);
+	for (size_t i = 0; i < AP_BATCH_REQUESTS_MAX; i++) {
+		if (i % 256 == 0)
+			logbook_bundle(l, (uint8_t)(1 + i / 256));
+		logbook_ask(l, &read);
+	}
+	logbook_apply(l, 2000000);
+	assert_int_equal(l->result->n_leaves, AP_BATCH_REQUESTS_MAX);
+	assert_int_equal(l->result->entries[AP_BATCH_REQUESTS_MAX - 1].op, 255);
+	assert_int_equal(machine_due(l->machine), 1001000);
+	logbook_apply(l, 2000000);
+	assert_int_equal(l->result->n_leaves, 1);
+	assert_int_equal(machine_due(l->machine), UINT64_MAX);
+}
+
+/* draft {#capacity}: the share of undecided instances, which votes that end one do not need. */
+static void a_full_share_of_undecided_instances_takes_votes_on(void **state)
+{
+	static const struct instance big = {.label = "big",
+					    .deadline_s = 1002,
+					    .parties = 32,
+					    .k = 32,
+					    .keyless = 32,
+					    .fixed = "v"};
+	static const struct instance more = {
+		.label = "more", .deadline_s = 1003, .parties = 4, .k = 4};
+	static const struct instance alone = {
+		.label = "alone", .deadline_s = 1004, .parties = 1, .k = 1};
+	struct logbook *l = logbook_new(4, 5); /* 20 cells */
+	const struct machine_entry *e;
+
+	(void)state;
+	logbook_live(l, 64);
+	e = ask_at(l, 1, logbook_vote(&big, 0, AP_VERB_APPROVE, "v"), 1); /* 18 of them */
+	assert_status(l, e, AP_STATUS_PENDING);
+	e = ask_at(l, 1, logbook_vote(&more, 0, AP_VERB_APPROVE, "v"), 1);
+	assert_refused(e, AGREE_EUNDECIDED);
+	e = ask_at(l, 2, logbook_vote(&more, 0, AP_VERB_APPROVE, "v"), 1);
+	assert_status(l, e, AP_STATUS_PENDING);
+	e = ask_at(l, 1, logbook_vote(&alone, 0, AP_VERB_APPROVE, "v"), 1);
+	assert_int_equal(e->outcome.status, AP_STATUS_DECIDED);
+	e = ask_at(l, 1, logbook_vote(&big, 3, AP_VERB_VETO, NULL), 1);
+	assert_int_equal(e->outcome.status, AP_STATUS_ABORTED);
+	e = ask_at(l, 1, logbook_vote(&big, 1, AP_VERB_APPROVE, "v"), 1);
+	assert_status(l, e, AP_STATUS_ABORTED); /* the same outcome, for ever */
+	assert_int_equal(machine_used(l->machine, 1), 2);
+	logbook_free(l);
+}
+
 /* ---- random logs, against the model ---- */
 
 enum { SEEDS = 12, BATCHES = 150, INSTANCES = 400 };
@@ -719,7 +870,9 @@ struct walk {
 	size_t n_instances;
 	struct instance instances[INSTANCES];
 	char labels[INSTANCES][8];
+	struct instance others[INSTANCES];   /* the same, with other locks */
 	size_t statuses[6], refusals, voids; /* what has been seen */
+	size_t expired, seen_expired, undecided;
 	struct model_answer expected[AP_BATCH_REQUESTS_MAX];
 	size_t n_expected;
 };
@@ -747,12 +900,33 @@ static const struct instance *draw_instance(struct walk *w)
 		in->start_s = in->deadline_s - 1 - draw(w, in->deadline_s);
 	if (draw(w, 6) == 0)
 		in->fixed = "fixed";
-	if (draw(w, 10) == 0) {
-		in->parties = 2;
-		in->k = 2;
+	if (draw(w, 2) == 0) {
+		in->parties = (uint8_t)(1 + draw(w, 4));
+		in->k = (uint8_t)(1 + draw(w, in->parties));
 	}
+	if (in->parties > 0 && draw(w, 2) == 0) {
+		in->keyless = (uint8_t)(1 + draw(w, in->parties));
+		in->fixed = "fixed";
+	}
+	w->others[w->n_instances] = *in;
+	w->others[w->n_instances].locks = in->keyless > 0;
 	w->n_instances++;
 	return in;
+}
+
+static void draw_vote(struct walk *w, struct ask *ask)
+{
+	const struct instance *in = ask->instance;
+	const char *value = in->fixed != NULL ? "fixed" : ask->value;
+
+	if (in->parties == 0 || ask->verb < AP_VERB_APPROVE || ask->verb == AP_VERB_OBSERVE ||
+	    draw(w, 20) == 0)
+		return;
+	if (draw(w, 5) == 0)
+		ask->verb = AP_VERB_VETO;
+	*ask = logbook_vote(in, (uint8_t)draw(w, in->parties), ask->verb, value);
+	ask->forged = draw(w, 12) == 0;
+	ask->bare = draw(w, 3) == 0;
 }
 
 static void draw_ask(struct walk *w, struct ask *ask)
@@ -774,6 +948,9 @@ static void draw_ask(struct walk *w, struct ask *ask)
 	ask->stray = ask->verb != 0 && draw(w, 20) == 0;
 	ask->party = draw(w, 20) == 0 ? 0 : AP_PARTY_NONE;
 	ask->credential = draw(w, 20) == 0 ? AP_CREDENTIAL_SECRET : AP_CREDENTIAL_NONE;
+	draw_vote(w, ask);
+	if (draw(w, 12) == 0)
+		ask->instance = &w->others[ask->instance - w->instances];
 }
 
 static void draw_bundle(struct walk *w)
@@ -837,8 +1014,24 @@ static void assert_as_expected(struct walk *w, const struct machine_entry *e,
 	assert_int_equal(e->outcome.sequence, expected->sequence);
 	assert_int_equal(e->outcome.time, expected->time_ms);
 	assert_int_equal(e->outcome.nonce.present, expected->with_nonce);
+	assert_int_equal(e->outcome.terms.present, expected->with_terms);
+	assert_int_equal(e->outcome.yes, expected->yes);
+	assert_int_equal(e->outcome.no, expected->no);
+	assert_null(ap_outcome_check(&e->outcome, e->id));
 	assert_value(&e->outcome, expected->value);
 	w->statuses[e->outcome.status]++;
+}
+
+static void assert_expired(struct walk *w, const struct machine_entry *e)
+{
+	assert_int_equal(e->bundle, MACHINE_NO_BUNDLE);
+	assert_leaf(w->l, e);
+	assert_int_equal(e->outcome.status, AP_STATUS_ABORTED);
+	assert_int_equal(e->outcome.reason, AP_REASON_DEADLINE);
+	assert_true(e->outcome.time <= w->model->time_ms);
+	assert_null(ap_outcome_check(&e->outcome, e->id));
+	assert_false(e->fresh);
+	w->seen_expired++;
 }
 
 static void step(struct walk *w)
@@ -858,7 +1051,12 @@ static void step(struct walk *w)
 				logbook_nonces(w->l, id, (uint8_t)draw(w, 8));
 	logbook_apply_same(w->twin, w->l, proposed);
 	logbook_apply(w->l, proposed);
-	assert_int_equal(w->l->result->n_entries, w->n_expected);
+	w->expired += model_expired(w->model);
+	w->undecided += model_undecided(w->model) > 0;
+	for (size_t i = w->n_expected; i < w->l->result->n_entries; i++)
+		assert_expired(w, &w->l->result->entries[i]);
+	assert_int_equal(w->expired, w->seen_expired);
+	assert_int_equal(machine_undecided_count(w->l->machine), model_undecided(w->model));
 	for (size_t i = 0; i < w->n_expected; i++)
 		assert_as_expected(w, &w->l->result->entries[i], &w->expected[i]);
 	assert_int_equal(machine_floor(w->l->machine), w->model->floor_ms);
@@ -875,12 +1073,14 @@ static void step(struct walk *w)
 
 		w->twin = logbook_clone(was);
 		logbook_free(was);
+	} else if (draw(w, 10) == 0) {
+		logbook_restart(w->l);
 	}
 }
 
 static void random_logs_give_what_the_model_gives(void **state)
 {
-	size_t statuses[6] = {0}, refusals = 0, voids = 0;
+	size_t statuses[6] = {0}, refusals = 0, voids = 0, expired = 0, undecided = 0;
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -903,6 +1103,8 @@ static void random_logs_give_what_the_model_gives(void **state)
 		for (size_t i = 0; i < 6; i++)
 			statuses[i] += w->statuses[i];
 		refusals += w->refusals;
+		expired += w->expired;
+		undecided += w->undecided;
 		voids += w->voids;
 		model_free(w->model);
 		logbook_free(w->l);
@@ -914,6 +1116,8 @@ static void random_logs_give_what_the_model_gives(void **state)
 		assert_true(statuses[i] > 50);
 	assert_true(refusals > 500);
 	assert_true(voids > 50);
+	assert_true(expired > 50);
+	assert_true(undecided > 500);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, live, done)
@@ -949,6 +1153,10 @@ int main(void)
 		cmocka_unit_test(without_nonces_a_batch_executes_unsigned),
 		cmocka_unit_test(the_running_hash_follows_the_draft),
 		cmocka_unit_test(impossible_configurations_have_no_size),
+		cmocka_unit_test(a_leap_over_many_deadlines_is_worked_off_batch_by_batch),
+		cmocka_unit_test(past_the_floor_they_go_without_a_word),
+		TEST(a_full_batch_puts_expiry_off_and_takes_no_request_s_place),
+		cmocka_unit_test(a_full_share_of_undecided_instances_takes_votes_on),
 		cmocka_unit_test(random_logs_give_what_the_model_gives),
 	};
 

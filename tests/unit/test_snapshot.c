@@ -342,6 +342,23 @@ static void change_kept_in_another_bucket(struct machine_state *s)
 	}
 }
 
+static void change_undecided_count(struct machine_state *s)
+{
+	s->undecided.count++;
+	s->undecided.oldest = 1;
+}
+
+static void change_undecided_oldest(struct machine_state *s)
+{
+	s->undecided.count = 1;
+	s->undecided.oldest = 2;
+}
+
+static void change_undecided_expired(struct machine_state *s)
+{
+	s->undecided.expired[AP_ID_LEN - 1] ^= 1;
+}
+
 static void change_history(struct machine_state *s)
 {
 	s->history.peak[0].octets[0] ^= 1;
@@ -391,6 +408,9 @@ static const struct part parts[] = {
 	PART(pool_binding),
 	PART(kept),
 	PART(kept_in_another_bucket),
+	PART(undecided_count),
+	PART(undecided_oldest),
+	PART(undecided_expired),
 	PART(history),
 	PART(history_count),
 };
@@ -625,7 +645,21 @@ static void change_history_of_another_length(struct machine_state *s)
 	s->seq++;
 }
 
+static void change_undecided_of_no_batch(struct machine_state *s)
+{
+	s->undecided.count = 1;
+	s->undecided.oldest = 0;
+}
+
+static void change_undecided_of_a_later_batch(struct machine_state *s)
+{
+	s->undecided.count = 1;
+	s->undecided.oldest = s->seq + 1;
+}
+
 static const struct part impossible[] = {
+	PART(undecided_of_no_batch),
+	PART(undecided_of_a_later_batch),
 	PART(no_phase),
 	PART(culprit_of_no_member),
 	PART(sender_of_no_member),
@@ -657,11 +691,12 @@ static void states_that_cannot_be_are_refused(void **state)
 	free(was);
 }
 
-/* The buckets stand before the history, which is u64 and a peak for each bit of the sequence. */
+/* The buckets stand before the undecided instances and the history, which is u64 and a peak for
+ * each bit of the sequence. */
 static void buckets_in_another_order_are_refused(void **state)
 {
 	enum { BUCKET = 8 + 4 * 4 };
-	size_t len, history = 8;
+	size_t len, history = 8 + MACHINE_SNAPSHOT_UNDECIDED;
 	uint8_t *octets = snapshot_of(shared, &len), *last, was[BUCKET];
 
 	(void)state;

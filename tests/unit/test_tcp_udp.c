@@ -43,6 +43,16 @@ static void forward(void *arg, const struct asker *asker, const uint8_t *octets,
 		udp_send(s->udp, asker, octets, len);
 }
 
+static void held(void *arg, const struct asker *asker)
+{
+	tcp_hold(((struct server *)arg)->tcp, asker);
+}
+
+static void closed(void *arg, uint16_t socket)
+{
+	waiters_closed(((struct server *)arg)->edge->waiters, socket);
+}
+
 static int bound(int family, int type, uint16_t *port)
 {
 	union {
@@ -108,6 +118,9 @@ static struct server *server_new(int family, uint32_t clients_max, uint32_t idle
 		return NULL;
 	}
 	assert_int_equal(udp_new(&s->udp, s->base, s->edge->answers, &udp, 1), 0);
+	conf.closed = closed;
+	conf.arg = s;
+	s->edge->held = held;
 	assert_int_equal(tcp_new(&s->tcp, s->base, s->edge->answers, &conf, &tcp, 1), 0);
 	return s;
 }
@@ -607,6 +620,69 @@ static void one_connection_has_a_bounded_number_under_way(void **state)
 	close(fd);
 }
 
+/* draft {#wait}: "and do not count as outstanding requests" */
+static size_t wait_of(const struct server *s, uint8_t *out, uint16_t id)
+{
+	static const struct ap_edns_out waits = {
+		.udp_size = AP_UDP_MAX, .has_wait = true, .wait_s = 600};
+	struct dnsask_instance i;
+
+	dnsask_open(&i, edge_key(s->edge), "awaited", EDGE_NOW + 100);
+	return dnsask_make(out, &(struct dnsask){.id = id,
+						 .name = i.name,
+						 .type = AP_RR_AGREE,
+						 .class = AP_CLASS_IN,
+						 .edns = &waits});
+}
+
+static void wait_all(struct server *s, int fd, uint16_t n)
+{
+	for (uint16_t id = 0; id < n; id++) {
+		tell(fd, wait_of(s, wire, id));
+		if (id % 50 == 0)
+			turn(s);
+	}
+	for (int i = 0; i < 100 && waiters_count(s->edge->waiters) < n; i++) {
+		order(s);
+		turns(s, 2);
+	}
+	assert_int_equal(waiters_count(s->edge->waiters), n);
+}
+
+static void waits_are_not_under_way(void **state)
+{
+	struct server *s = *state;
+	int fd = client(s, SOCK_STREAM, "127.0.0.1");
+	struct stream *t = stream(fd);
+	struct dnsask_instance i;
+
+	wait_all(s, fd, 3000);
+	hear(t);
+	assert_int_equal(t->messages, 0);
+	tell(fd, soa(wire, 9999));
+	UNTIL(s, hear(t) && t->messages == 1);
+	assert_int_equal(t->ids[0], 9999);
+	dnsask_open(&i, edge_key(s->edge), "awaited", EDGE_NOW + 100);
+	edge_decide(s->edge, &i, "v", true);
+	UNTIL(s, hear(t) && t->messages == 3001);
+	assert_int_equal(waiters_count(s->edge->waiters), 0);
+	tell(fd, soa(wire, 7)); /* it goes on */
+	UNTIL(s, hear(t) && t->messages == 3002);
+	close(fd);
+}
+
+static void who_is_gone_waits_no_longer(void **state)
+{
+	struct server *s = *state;
+	int fd = client(s, SOCK_STREAM, "127.0.0.1");
+
+	wait_all(s, fd, 100);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+	close(fd); /* with a reset */
+	UNTIL(s, waiters_count(s->edge->waiters) == 0);
+	assert_int_equal(tcp_open(s->tcp), 0);
+}
+
 /* Asks for large answers and takes none until all is asked. */
 static void ask_without_listening(struct server *s, int fd, uint16_t n)
 {
@@ -783,6 +859,8 @@ int main(void)
 		UP(who_stops_talking_still_gets_its_answers),
 		UP(who_is_gone_gets_nothing_and_its_place_is_anothers),
 		UP(one_connection_has_a_bounded_number_under_way),
+		UP(waits_are_not_under_way),
+		UP(who_is_gone_waits_no_longer),
 		UP(who_does_not_listen_is_not_read_from),
 		UP(half_closed_behind_a_full_backlog_all_are_answered),
 		SMALL(more_clients_than_there_are_places_are_closed),

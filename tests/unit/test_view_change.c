@@ -167,6 +167,20 @@ static void so_does_one_that_it_handed_on(void **state)
 	assert_int_equal(view(), 1);
 }
 
+/* draft {#deadlines}: "A backup also leaves a view whose primary keeps time from passing" */
+static void a_primary_that_lets_no_time_pass_is_left(void **state)
+{
+	struct pbft_event ev = {.kind = PBFT_EV_FROZEN};
+
+	(void)state;
+	rig_event(&r, &ev);
+	assert_int_equal(view(), 1);
+	assert_false(rig_info(&r).view_active);
+	rig_event(&r, &ev); /* it has left already */
+	rig_timer(&r, 1);
+	assert_int_equal(view(), 1);
+}
+
 static void nothing_handed_on_runs_no_timer(void **state)
 {
 	(void)state;
@@ -595,6 +609,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(backup, an_own_bundle_that_is_not_ordered_in_time_makes_it_leave),
 		WITH(backup, so_does_one_that_it_handed_on),
+		WITH(backup, a_primary_that_lets_no_time_pass_is_left),
 		WITH(backup, nothing_handed_on_runs_no_timer),
 		WITH(backup, a_bundle_that_is_left_out_makes_it_leave),
 		WITH(backup, only_the_first_of_a_relay_is_overtaken),

@@ -173,6 +173,13 @@ static void network_make(struct life *l)
 	MUST(netfile_parse(&l->net, "network", l->text, ap_text_len(&t), &sentence) == 0);
 }
 
+static int vote_check(void *votes, const uint8_t key[32], const uint8_t sig[64],
+		      const uint8_t *message, size_t len)
+{
+	(void)votes;
+	return ap_verify_once(key, sig, message, len);
+}
+
 static void machine_make(struct life *l)
 {
 	const struct machine_funcs funcs = {
@@ -184,6 +191,7 @@ static void machine_make(struct life *l)
 		.blame_check = blame_check,
 		.sid = sid,
 		.ctx = l,
+		.vote_check = vote_check,
 	};
 	const struct machine_store store = {.ctx = l, .find = find, .put = put};
 	struct machine_conf conf = {

@@ -122,6 +122,7 @@ static void entries_show(struct json *j, const struct life *l)
 		json_end(j);
 	}
 	json_end(j);
+	json_bytes(j, "changes", r->changes); /* of undecided instances, in the history */
 }
 
 static void set_show(struct json *j, const struct machine_set *m, const struct life_set *set)

@@ -9,7 +9,7 @@
 #include "tests/vectors/sample.h"
 
 static void propose_show(struct json *j, const char *what, enum sample_instance which,
-			 ap_propose *propose)
+			 ap_propose *propose, bool bare)
 {
 	uint8_t descriptor[AP_MAX_descriptor], octets[2048], id[AP_ID_LEN];
 	struct ap_writer w;
@@ -18,7 +18,8 @@ static void propose_show(struct json *j, const char *what, enum sample_instance 
 	sample_descriptor(&d, which);
 	sample_id(id, which);
 	propose->version = AP_PROPOSE_VERSION;
-	propose->descriptor = sample_encode(descriptor, sizeof(descriptor), &d);
+	if (!bare)
+		propose->descriptor = sample_encode(descriptor, sizeof(descriptor), &d);
 	ap_writer_init(&w, octets, sizeof(octets));
 	ap_propose_put(&w, propose);
 	MUST(w.bad == NULL);
@@ -54,9 +55,9 @@ static void proposals(struct json *j)
 	struct ap_sign_key key;
 	size_t len;
 
-	propose_show(j, "an open instance", SAMPLE_OPEN, &propose);
+	propose_show(j, "an open instance", SAMPLE_OPEN, &propose, false);
 	propose = open_propose(AP_VERB_OBSERVE, (ap_bytes){NULL, 0});
-	propose_show(j, "an observe", SAMPLE_OPEN, &propose);
+	propose_show(j, "an observe", SAMPLE_OPEN, &propose, false);
 	propose = open_propose(AP_VERB_APPROVE, BYTES("yes"));
 	propose.party = 1;
 	propose.credential.kind = AP_CREDENTIAL_SIGNATURE;
@@ -66,17 +67,19 @@ static void proposals(struct json *j)
 	len = ap_vote_put(octets, AP_VERB_APPROVE, id, &propose.value);
 	MUST(ap_sign(&key, propose.credential.octets, octets, len) == 0);
 	ap_sign_key_clear(&key);
-	propose_show(j, "a party that signs", SAMPLE_BOARD, &propose);
+	propose_show(j, "a party that signs", SAMPLE_BOARD, &propose, false);
 	propose = open_propose(AP_VERB_APPROVE, BYTES("moved"));
 	propose.party = 0;
 	propose.credential.kind = AP_CREDENTIAL_SECRET;
 	sample_secret(propose.credential.octets, 0, true);
-	propose_show(j, "a party that reveals its secret", SAMPLE_HANDOVER, &propose);
+	propose_show(j, "a party that reveals its secret", SAMPLE_HANDOVER, &propose, false);
+	propose.descriptor = (ap_bytes){NULL, 0};
+	propose_show(j, "the same by the id alone", SAMPLE_HANDOVER, &propose, true);
 	propose = open_propose(AP_VERB_VETO, (ap_bytes){NULL, 0});
 	propose.party = 1;
 	propose.credential.kind = AP_CREDENTIAL_SECRET;
 	sample_secret(propose.credential.octets, 1, false);
-	propose_show(j, "a veto", SAMPLE_HANDOVER, &propose);
+	propose_show(j, "a veto", SAMPLE_HANDOVER, &propose, false);
 }
 
 /* One outcome of every kind, each alone in a batch. */

@@ -359,7 +359,9 @@ def records(case):
           and r.uint(1) == case["party"] and r.counted(1, 255) == h(case, "value"), "PROPOSE")
     check(r.uint(1) == case["credential"], "kind of credential")
     r.take((0, 64, 32)[case["credential"]])
-    get_descriptor(r.counted(2, 65535))
+    descriptor = r.counted(2, 65535)
+    if descriptor:  # a vote may name the instance by its id
+        get_descriptor(descriptor)
     r.end()
 
 
@@ -491,7 +493,7 @@ class Network:
                 relay = case["bundles"][e["bundle"]]["relay"]
                 chunk += h(e, "id") + uint(relay, 1) + uint(len(outcome), 2) + outcome
         self.history.append(sha256(b"\0", tag("agree1-chunk"), uint(case["sequence"], 8),
-                                   uint(self.t, 8), chunk))
+                                   uint(self.t, 8), chunk, h(case, "changes")))
 
     def signature(self, case):
         if "statement" not in case:
