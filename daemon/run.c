@@ -240,6 +240,16 @@ bool run_spare(struct run *r)
 	return sign_idle(r->sign, r->machine) || keygen_idle(r->keygen);
 }
 
+/* Some at a time, behind what has come: a turn costs a tenth of a signature. true: there are more.
+ */
+static bool verify_votes(struct run *r)
+{
+	for (unsigned i = 0; i < RUN_VOTES_EACH; i++)
+		if (!votes_turn(r->votes, r->machine, r->bodies))
+			return false;
+	return true;
+}
+
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct run *r = arg;
@@ -268,7 +278,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 			event_active(r->turn, EV_TIMEOUT, 0);
 	}
 	set_timer(r, wake);
-	if (votes_turn(r->votes, r->machine, r->bodies)) /* one at a time, behind what has come */
+	if (verify_votes(r))
 		event_active(r->turn, EV_TIMEOUT, 0);
 }
 

@@ -301,4 +301,5 @@ def main():
     tests[sys.argv[4]]()
 
 
-main()
+if __name__ == "__main__":
+    main()
