@@ -100,10 +100,11 @@ struct pbft_fetch { /* batches from executed + 1 on, out of one peer's journal *
 	bool all; /* what the own slots hold did not lead to the attested value: take the peer's */
 	uint64_t from, to;
 	uint8_t source;
-	uint8_t tried; /* sources that did not deliver */
-	uint8_t more;  /* of those that say they have got so far: what f+1 say, one of whom is
-			  correct, the liars among them may not attest */
-	uint64_t asked_ms;
+	uint8_t tried;	   /* sources that did not deliver */
+	uint8_t more;	   /* of those that say they have got so far: what f+1 say, one of whom is
+			      correct, the liars among them may not attest */
+	uint8_t slower;	   /* a source has resend_ms << slower: nobody has delivered in less */
+	uint64_t late_ms;  /* when it is late */
 	uint16_t attested; /* bit id-1 */
 	uint8_t running[AP_REPLICAS_MAX][32];
 	bool have[PBFT_FETCH_MAX]; /* of from + i */
@@ -370,7 +371,6 @@ typedef void pbft_handler(struct pbft *, const struct pbft_event *);
 pbft_handler pbft_on_start, pbft_on_timer, pbft_on_link, pbft_on_bundle, pbft_on_pre_prepare,
 	pbft_on_prepare, pbft_on_commit, pbft_on_checkpoint, pbft_on_status, pbft_on_fetch,
 	pbft_on_body, pbft_on_attest, pbft_on_view_change, pbft_on_new_view, pbft_on_fetch_batch,
-	pbft_on_written, pbft_on_executed, pbft_on_disk, pbft_on_state,
-	pbft_on_lost;
+	pbft_on_written, pbft_on_executed, pbft_on_disk, pbft_on_state, pbft_on_lost;
 
 #endif
