@@ -1,10 +1,10 @@
 /*
  * sim: a network in one process, from one seed (sim.h).
  *
- *	sim --seed N [--trace] [--last]		one run: options, verdict; the last steps if it fails
- *	sim --seed N --shrink FILE		a failing run as a small scenario file
- *	sim --seeds A..B [-j N] [--time S]	a sweep
- *	sim --bug N | --bugs [-j N] [--time S]	finds a bug that --enable-seeded-bugs has built in, or fails
+ *	sim --seed N [--trace] [--last]		one run: options, verdict; the last steps if it
+ *fails sim --seed N --shrink FILE		a failing run as a small scenario file sim --seeds
+ *A..B [-j N] [--time S]	a sweep sim --bug N | --bugs [-j N] [--time S]	finds a bug that
+ *--enable-seeded-bugs has built in, or fails
  *	sim --scenario FILE... [--rewrite] [--trace]	scenario files
  *	sim --twins ...				twins (twins.c)
  *	sim --mutate ...			mutation mode (mutation.c)
@@ -18,6 +18,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tests/sim/hunt.h"
 #include "tests/sim/mutate.h"
@@ -80,15 +81,21 @@ static void read_value(struct command *c, char *word)
 
 static void read_arguments(struct command *c, int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"seed", required_argument, NULL, 's'},	    {"seeds", required_argument, NULL, 'S'},
-		{"time", required_argument, NULL, 'T'},	    {"failures", required_argument, NULL, 'F'},
-		{"trace", no_argument, NULL, 't'},	    {"last", no_argument, NULL, 'l'},
-		{"shrink", required_argument, NULL, 'k'},   {"scenario", no_argument, NULL, 'c'},
-		{"rewrite", no_argument, NULL, 'w'},	    {"crypto", required_argument, NULL, 'r'},
-		{"bug", required_argument, NULL, 'b'},	    {"bugs", no_argument, NULL, 'B'},
-		{"mode", required_argument, NULL, 'm'},	    {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"seed", required_argument, NULL, 's'},
+					      {"seeds", required_argument, NULL, 'S'},
+					      {"time", required_argument, NULL, 'T'},
+					      {"failures", required_argument, NULL, 'F'},
+					      {"trace", no_argument, NULL, 't'},
+					      {"last", no_argument, NULL, 'l'},
+					      {"shrink", required_argument, NULL, 'k'},
+					      {"scenario", no_argument, NULL, 'c'},
+					      {"rewrite", no_argument, NULL, 'w'},
+					      {"crypto", required_argument, NULL, 'r'},
+					      {"bug", required_argument, NULL, 'b'},
+					      {"bugs", no_argument, NULL, 'B'},
+					      {"mode", required_argument, NULL, 'm'},
+					      {"help", no_argument, NULL, 'h'},
+					      {NULL, 0, NULL, 0}};
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "j:h", longs, NULL)) != -1) {
@@ -192,16 +199,34 @@ static int run_scenarios(const struct command *c, char **paths)
 	return failed == 0 ? 0 : 2;
 }
 
+/*
+ * All memory is kept for the next run: pages that come anew from the system cost more than what a
+ * replica has to zero. They are large ones, if there are any: what a replica touches lies far apart
+ * in some 10 MB of its own, and there are many, so that a look into the page tables went with
+ * nearly each access.
+ */
+static void memory_keep(void)
+{
+	enum { HEAP = 256 << 20, LARGE = 2 << 20 };
+	uintptr_t begin;
+	void *heap;
+
+	mallopt(M_MMAP_MAX, 0);
+	mallopt(M_TRIM_THRESHOLD, 2 * HEAP);
+	mallopt(M_TOP_PAD, 64 << 20);
+	heap = malloc(HEAP);
+	begin = ((uintptr_t)heap + LARGE - 1) / LARGE * LARGE;
+	if (heap != NULL)
+		(void)madvise((void *)begin, HEAP - LARGE, MADV_HUGEPAGE);
+	free(heap);
+}
+
 int main(int argc, char **argv)
 {
 	static struct command c = {.sweep = {.jobs = 1, .failures_max = 20}};
 	struct sweep_sums sums;
 
-	/* all memory is kept for the next run: pages that come anew from the system cost more than
-	 * what a replica has to zero */
-	mallopt(M_MMAP_MAX, 0);
-	mallopt(M_TRIM_THRESHOLD, 512 << 20);
-	mallopt(M_TOP_PAD, 64 << 20);
+	memory_keep();
 	if (argc > 1 && strcmp(argv[1], "--twins") == 0)
 		return twins_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "--mutate") == 0)

@@ -5,6 +5,7 @@
 #ifndef SIM_WRAP_H
 #define SIM_WRAP_H
 
+#include <sched.h>
 #include <sodium.h>
 #include <sys/types.h>
 #include <time.h>
