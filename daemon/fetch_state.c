@@ -223,6 +223,7 @@ static struct merge_job *install_job(const struct fetch_state *f, const struct r
 
 	if (job == NULL)
 		return NULL;
+	job->journal = journal_last(r->journal);
 	job->seq = f->t.size;
 	job->floor_ms = f->floor_ms;
 	job->horizon_ms = r->net.horizon_s * 1000;

@@ -5,7 +5,8 @@
  *   leaves   place (10)          u8 relay, u8 proven, outcome          (protocol.def's encodings)
  *   trees    place (10)          nodes of a batch's Merkle tree, 32 octets each, in groups; see
  * below blocks   u64 seq             the statement's fields, u8 signed, sig meta     "snapshot" u64
- * seq, the machine's octets after it
+ * seq, the machine's octets after it "proof"             of that checkpoint, as RECORD_STABLE has
+ * it "journal"           u64 number, u64 sum: a record that was durable in the journal
  *
  * A place is u64 seq, u16 leaf: of the block that proves the outcome; or, of an outcome whose leaf
  * is not known yet, its deciding batch and its first leaf there with the top bit set.

@@ -33,6 +33,7 @@ struct store {
 	size_t snapshot_len;
 	uint8_t proof[4096];
 	size_t proof_len;
+	struct journal_place journal;
 	struct history *history;
 };
 
@@ -83,6 +84,11 @@ void store_free(struct store *s)
 uint64_t store_seq(const struct store *s)
 {
 	return s->seq;
+}
+
+struct journal_place store_journal(const struct store *s)
+{
+	return s->journal;
 }
 
 static struct kept **place(struct store *s, const uint8_t id[AP_ID_LEN])
@@ -219,6 +225,7 @@ static void put_state(struct store *s, const struct merge_job *job)
 	s->snapshot = must(malloc(job->snapshot_len));
 	memcpy(s->snapshot, job->snapshot, job->snapshot_len);
 	s->snapshot_len = job->snapshot_len;
+	s->journal = job->journal;
 	s->seq = job->seq;
 }
 
@@ -425,6 +432,12 @@ int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len
 	*octets = must(malloc(s->snapshot_len));
 	memcpy(*octets, s->snapshot, s->snapshot_len);
 	return 1;
+}
+
+int merge_journal(struct merge *m, struct journal_place *out)
+{
+	*out = m->node->disk->store->journal;
+	return out->number > 0;
 }
 
 int merge_proof(struct merge *m, uint8_t *out, size_t cap)
