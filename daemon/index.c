@@ -781,7 +781,7 @@ uint64_t index_installed(struct index *x, uint64_t executed)
 	return seq;
 }
 
-int index_renew(struct index *x, struct disk_error *why)
+int index_put_aside(struct index *x, struct disk_error *why)
 {
 	int status;
 
@@ -801,9 +801,14 @@ int index_renew(struct index *x, struct disk_error *why)
 	x->merged_seq = x->stable_seq = x->executing = x->installed = 0;
 	x->errand_ended = false; /* of one that was under way nobody will hear */
 	status = merge_put_aside(&x->conf, why);
-	if (status != 0 && status != DISK_ENOTFOUND)
-		return status;
-	return merge_open(&x->merge, &x->conf, why);
+	return status == DISK_ENOTFOUND ? 0 : status;
+}
+
+int index_renew(struct index *x, struct disk_error *why)
+{
+	int status = index_put_aside(x, why);
+
+	return status != 0 ? status : merge_open(&x->merge, &x->conf, why);
 }
 
 void index_proof(struct index *x, uint64_t seq, const uint8_t *octets, size_t len)

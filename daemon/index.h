@@ -104,8 +104,10 @@ size_t index_absorbing(const struct index *); /* not stored yet */
  * caller brings the machine there before it does anything else. If the machine has executed that
  * far by itself: 0, and nothing is emptied. */
 uint64_t index_installed(struct index *, uint64_t executed);
-/* Moves the store away and begins with an empty one. 0 or DISK_E*: stop. index_fd() is another one
- * then. */
+/* Moves the store away, durably: 0 or DISK_E*: stop. Only index_renew() and index_close() may follow. */
+int index_put_aside(struct index *, struct disk_error *why);
+/* Moves the store away, if it is still there, and begins with an empty one. 0 or DISK_E*: stop.
+ * index_fd() is another one then. */
 int index_renew(struct index *, struct disk_error *why);
 struct merge *index_merge(struct index *); /* for lookups of index_priv.h */
 
