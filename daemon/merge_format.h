@@ -52,5 +52,13 @@ bool merge_tree_path(ap_path *path, struct kv_span value, size_t n_leaves, size_
  * merge_by_sequence(), which compares pointers to entries. */
 int merge_by_sequence(const void *a, const void *b);
 void merge_chunk_add(struct ap_writer *, const struct entry *);
+/* One as it stands in a chunk; all of it borrows from there. */
+struct merge_chunk_entry {
+	uint8_t id[AP_ID_LEN], relay;
+	ap_span16 octets; /* of the outcome */
+	ap_outcome outcome;
+};
+/* The next one; false: the octets end here, or are none: r->bad says which. */
+bool merge_chunk_next(struct ap_reader *r, struct merge_chunk_entry *out);
 
 #endif

@@ -190,23 +190,18 @@ static void absorb_chunk(struct store *s, const struct absorb_chunk *c)
 {
 	struct block block = {.pub = {.seq = c->seq, .statement = c->statement}};
 	struct merge_block b = {.seq = c->seq, .block = &block, .has_sig = true, .is_first = true};
+	struct merge_chunk_entry next;
 	struct ap_reader r;
 
 	block.pub.count = (uint16_t)c->statement.count;
 	block.pub.nodes = block.nodes = c->nodes;
 	memcpy(b.sig, c->sig, 64);
 	ap_reader_init(&r, c->outcomes.data, c->outcomes.len);
-	for (size_t i = 0; i < c->n; i++) {
-		struct entry e = {.merged = false};
+	for (size_t i = 0; i < c->n && merge_chunk_next(&r, &next); i++) {
+		struct entry e = {.relay = next.relay, .outcome = next.outcome};
 		struct merge_item item = {.entry = &e, .block = c->proven ? &block : NULL};
-		struct ap_reader inner;
-		ap_span16 outcome;
 
-		ap_octets_get(&r, e.id, AP_ID_LEN);
-		ap_u8_get(&r, &e.relay);
-		ap_span16_get(&r, &outcome);
-		ap_reader_init(&inner, outcome.data, outcome.len);
-		ap_outcome_get(&inner, &e.outcome);
+		memcpy(e.id, next.id, AP_ID_LEN);
 		item.leaf = c->proven ? c->leaf[i] : 0;
 		put_outcome(s, &item);
 	}
