@@ -104,6 +104,15 @@ static const char *vote_batch(struct replay *p, struct vote *v, const struct jou
 	return verify_batch_octets(&p->r->verifier, v->octets, v->len, v->batch);
 }
 
+/* One of its votes says which: whatever it voted for since is in this journal. */
+static void own_incarnation(struct replay *p, uint64_t incarnation)
+{
+	uint64_t *own = &p->incarnations[p->r->self - 1];
+
+	if (incarnation > *own)
+		*own = incarnation;
+}
+
 static int on_proposal(struct replay *p, const struct journal_record *rec)
 {
 	struct vote *v = vote_add(p, RECORD_PROPOSAL);
@@ -117,6 +126,8 @@ static int on_proposal(struct replay *p, const struct journal_record *rec)
 	if (!ap_reader_done(&reader))
 		return bad(p, "a proposal does not decode");
 	v->p = m.proposal;
+	if (m.proposal.replica == p->r->self)
+		own_incarnation(p, m.proposal.incarnation);
 	memcpy(v->cert.pre_prepare_sig, m.sig.octets, 64);
 	if (vote_batch(p, v, rec, AP_MAX_proposal + 64) != NULL ||
 	    memcmp(v->batch->digest, m.proposal.batch.octets, 32) != 0)
@@ -143,17 +154,11 @@ static int on_prepared(struct replay *p, const struct journal_record *rec)
 
 	if (v == NULL)
 		return no_memory(p);
-	return record_prepared_parse(rec->payload, rec->length, &v->p, &v->cert)
-		       ? 0
-		       : bad(p, "a certificate does not decode");
-}
-
-static void own_incarnation(struct replay *p, uint64_t incarnation)
-{
-	uint64_t *own = &p->incarnations[p->r->self - 1];
-
-	if (incarnation > *own)
-		*own = incarnation;
+	if (!record_prepared_parse(rec->payload, rec->length, &v->p, &v->cert))
+		return bad(p, "a certificate does not decode");
+	if ((v->cert.who >> (p->r->self - 1) & 1) != 0)
+		own_incarnation(p, v->cert.incarnation[p->r->self - 1]);
+	return 0;
 }
 
 static int on_checkpoint(struct replay *p, const struct journal_record *rec)
@@ -230,6 +235,8 @@ static int on_view(struct replay *p, const struct journal_record *rec)
 	if (rec->type == RECORD_VIEW_CHANGE &&
 	    views_read_change(p->r->views, &p->r->verifier, octets, true) != NULL)
 		return bad(p, "a view change does not decode");
+	if (rec->type == RECORD_VIEW_CHANGE)
+		own_incarnation(p, p->r->views->changes[0].incarnation);
 	if (rec->type == RECORD_NEW_VIEW &&
 	    views_read_new_view(p->r->views, &p->r->verifier, octets, true) != NULL)
 		return bad(p, "a new view does not decode");
