@@ -412,8 +412,9 @@ void disk_lose(struct node *n, unsigned what)
 		break;
 	default:
 		journal_older(n);
-		/* whoever put it back has noted it, or the store knows better by itself */
-		if (store_journal(d->store).number <= d->n)
+		/* whoever put it back has noted it; or the store knows better by itself, where it
+		 * is not lost too before the start */
+		if (store_journal(d->store).number <= d->n || sim->o.wipes > 0)
 			files_mark(d, RECOVER_FILE, RECOVER_RESTORED);
 	}
 }
