@@ -1,4 +1,6 @@
 /* The event loop: daemon/loop.c. */
+#include "config.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
