@@ -167,3 +167,21 @@ void merge_chunk_add(struct ap_writer *w, const struct entry *e)
 	ap_u8_put(w, &e->relay);
 	ap_span16_put(w, &outcome);
 }
+
+bool merge_chunk_next(struct ap_reader *r, struct merge_chunk_entry *out)
+{
+	struct ap_reader inner;
+
+	if (ap_reader_left(r) == 0)
+		return false;
+	ap_octets_get(r, out->id, AP_ID_LEN);
+	ap_u8_get(r, &out->relay);
+	ap_span16_get(r, &out->octets);
+	if (r->bad != NULL)
+		return false;
+	ap_reader_init(&inner, out->octets.data, out->octets.len);
+	ap_outcome_get(&inner, &out->outcome);
+	if (!ap_reader_done(&inner))
+		ap_reader_fail(r);
+	return r->bad == NULL;
+}

@@ -334,15 +334,21 @@ static void on_index(evutil_socket_t fd, short what, void *arg)
 	run_wake(r);
 }
 
-int run_renew_store(struct run *r, struct disk_error *why)
+int run_put_store_aside(struct run *r, struct disk_error *why)
 {
-	int status;
-
 	if (r->index_event != NULL)
 		event_free(r->index_event);
 	r->index_event = NULL;
 	fetch_state_renewed(r);
-	status = index_renew(r->index, why);
+	return index_put_aside(r->index, why);
+}
+
+int run_renew_store(struct run *r, struct disk_error *why)
+{
+	int status = run_put_store_aside(r, why);
+
+	if (status == 0)
+		status = index_renew(r->index, why);
 	if (status != 0)
 		return status;
 	machine_restore(r->machine, NULL, 0); /* no state: that of a new network */
@@ -591,9 +597,9 @@ static int start_storage(struct run *r, struct disk_error *why)
 	memcpy(journal.owner, r->net.genesis, 32);
 	memcpy(index.genesis, r->net.genesis, 32);
 	if (status == 0)
-		status = quarantine_start(r, why);
-	if (status == 0)
 		status = journal_open(&r->journal, &journal, why);
+	if (status == 0) /* not before nobody else works on this directory */
+		status = quarantine_start(r, why);
 	return status != 0 ? status : start_store(r, &index, why);
 }
 
