@@ -44,6 +44,7 @@ struct frost_set {
 
 /* Nothing secret, so not in locked memory. */
 struct frost_memory {
+	struct curve_key group; /* PK of the key loaded */
 	struct frost_signed window[FROST_WINDOW]; /* at seq mod FROST_WINDOW */
 	struct frost_set set[FROST_SETS];
 	uint8_t checked[FROST_CHECKED][32];
