@@ -145,8 +145,8 @@ struct frost_shares {
 	uint8_t z[FROST_THRESHOLD_MAX][32];
 };
 
-/* Adds the shares up to a signature and verifies it, fast if `f` has loaded the session's group; NULL
- * is fine. 0, FROST_ESCALAR (culprit), FROST_ESIGNATURE: now check the shares one by one. */
+/* Adds the shares up to a signature and verifies it, fast if `f` has loaded the session's group;
+ * NULL is fine. 0, FROST_ESCALAR (culprit), FROST_ESIGNATURE: now check the shares one by one. */
 int frost_aggregate(const struct frost *f, struct frost_session *s,
 		    const struct frost_shares *shares, uint8_t signature[64]);
 

@@ -133,9 +133,8 @@ static int terms_make(struct frost_session *s, const struct frost_list *list, in
 	for (uint32_t i = 0; i < s->count; i++) {
 		const struct frost_commitment *entry = &list->entry[i];
 
-		terms[i] = (struct curve_term){.point = entry->hiding,
-					       .other = entry->binding,
-					       .factor = s->factor[i]};
+		terms[i] = (struct curve_term){
+			.point = entry->hiding, .other = entry->binding, .factor = s->factor[i]};
 		if ((int)i == own)
 			terms[i] = (struct curve_term){.point = own_point};
 	}
