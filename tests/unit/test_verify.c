@@ -658,6 +658,7 @@ static bool known(void *arg, const uint8_t digest[32], ap_bytes octets)
 static void what_passed_before_is_not_verified_again(void **state)
 {
 	(void)state;
+	memory.asked = 0;
 	verifier.known = known;
 	bundle(&frame);
 	frame.octets[frame.len - 1] ^= 1; /* a bad signature shows that it is not looked at */
@@ -687,6 +688,7 @@ static void a_prepare_of_no_use_is_passed_over(void **state)
 {
 	(void)state;
 	prepare(&frame);
+	wanted_asked = 0;
 	verifier.wanted = not_wanted;
 	assert_ptr_equal(verify(2, &frame), verify_idle);
 	assert_int_equal(wanted_asked, 1);
