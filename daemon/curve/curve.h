@@ -29,7 +29,7 @@ struct curve_key {
 	struct curve_table table; /* of the opposite of the key's point */
 };
 
-/* Takes some 0.2 ms. 0, or CURVE_EPOINT: every signature by such a key is refused, as by libsodium,
+/* Takes some 0.4 ms. 0, or CURVE_EPOINT: every signature by such a key is refused, as by libsodium,
  * so the object may be used all the same. The encodings refused are those that libsodium refuses; a
  * point of order 8L, 4L or 2L is a key, there and here. */
 int curve_key_init(struct curve_key *key, const uint8_t octets[32]);
