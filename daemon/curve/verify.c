@@ -1,5 +1,5 @@
-/* verify.c: see curve.h. SHA-512 is libcrypto's, by the functions that 3.0 calls deprecated: half as
- * fast again as libsodium's on short texts, and they neither allocate nor fail. */
+/* verify.c: see curve.h. SHA-512 is libcrypto's, by the functions that 3.0 calls deprecated: half
+ * as fast again as libsodium's on short texts, and they neither allocate nor fail. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "daemon/curve/curve.h"
