@@ -883,6 +883,16 @@ static int start(struct run *r, struct self *self, const struct run_sockets *s,
 	return r->failure[0] != '\0' ? disk_say(why, DISK_EFAILED, "%s", r->failure) : 0;
 }
 
+/* NULL: no memory. Of a member whose key is none nothing is taken, as without tables. */
+static struct curve_key *keys_prepare(const struct run *r)
+{
+	struct curve_key *keys = aligned_alloc(_Alignof(struct curve_key), r->net.n * sizeof(*keys));
+
+	for (uint8_t i = 0; keys != NULL && i < r->net.n; i++)
+		(void)curve_key_init(&keys[i], r->keys[i]);
+	return keys;
+}
+
 int run_new(struct run **out, struct event_base *base, const struct conf *conf, struct self *self,
 	    const struct run_sockets *sockets, struct ap_text *why)
 {
@@ -915,9 +925,10 @@ int run_new(struct run **out, struct event_base *base, const struct conf *conf, 
 					.wanted = prepare_wanted,
 					.arg = r};
 	memcpy(r->verifier.genesis, r->net.genesis, 32);
+	r->verifier.prepared = r->prepared = keys_prepare(r);
 	r->views = r->verifier.views = views_new();
 	r->verifier.cache = calloc(1, sizeof(*r->verifier.cache));
-	if (r->views == NULL || r->verifier.cache == NULL) {
+	if (r->views == NULL || r->verifier.cache == NULL || r->prepared == NULL) {
 		ap_text_add(why, "out of memory");
 		run_free(r);
 		*out = NULL;
@@ -956,6 +967,7 @@ void run_free(struct run *r)
 	scrub_free(r->scrub);
 	views_free(r->views);
 	free(r->verifier.cache);
+	free(r->prepared);
 	sodium_munlock(r->secret, sizeof(r->secret)); /* wipes */
 	free(r);
 }

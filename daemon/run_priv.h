@@ -66,6 +66,7 @@ struct run {
 	uint8_t self;
 	uint8_t secret[64]; /* identity, as libsodium has it */
 	uint8_t keys[AP_REPLICAS_MAX][32];
+	struct curve_key *prepared; /* the same */
 	uint64_t boot;
 	struct recover recover;
 	struct clock clock;

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "daemon/curve/curve.h"
 #include "daemon/fetch_state.h"
 #include "daemon/frost/frost.h"
 #include "daemon/keygen.h"
