@@ -233,15 +233,20 @@ static void heals_in(char text[32], uint64_t in_s)
 }
 
 /* draft {#limits}: "If time heals it the text begins with "in N s: "" */
-static const char *detail_of(const struct answers *a, const uint8_t id[AP_ID_LEN], int refusal,
-			     char text[32])
+static const char *detail_of(const struct answers *a, const struct asker *asker,
+			     const uint8_t id[AP_ID_LEN], int refusal, char text[32])
 {
 	uint64_t now = (uint64_t)time(NULL), from = ap_id_deadline(id) - a->conf.net->horizon_s;
+	uint64_t t_s = machine_time(a->conf.machine) / 1000;
 
 	if (refusal == AGREE_ECAPACITY || refusal == AGREE_EUNDECIDED)
 		heals_in(text, machine_room_in_s(a->conf.machine, a->conf.self, refusal));
 	else if (refusal == AGREE_EHORIZON && ap_id_deadline(id) > a->conf.net->horizon_s)
 		heals_in(text, from > now ? from - now : 1);
+	else if (refusal == AGREE_EEARLY && asker->start_s > t_s) /* T says so, no clock */
+		heals_in(text, asker->start_s - t_s);
+	else if (refusal == AGREE_ERATE)
+		heals_in(text, 1);
 	else
 		return NULL;
 	return text;
@@ -258,7 +263,7 @@ size_t answers_outcome(struct answers *a, const struct asker *asker, const uint8
 		n = reply_outcome(a, asker, id, agree, out);
 	else
 		n = reply_error(a, asker, answers_rcode(refusal), refusal,
-				detail_of(a, id, refusal, detail), out);
+				detail_of(a, asker, id, refusal, detail), out);
 	return sign(a, asker, out, n);
 }
 
@@ -310,9 +315,9 @@ static size_t admit(const struct ask *k)
 	if (k->trusted)
 		return 0;
 	if (!limit_take(&a->cookieless, limit_now())) {
-		if (k->asker->has_cookie)
+		if (k->asker->has_cookie) /* with this reply's it may ask at once */
 			return refuse(k, AP_RCODE_BADCOOKIE, AGREE_ERATE, NULL);
-		return refuse(k, AP_RCODE_REFUSED, AGREE_ERATE, NULL);
+		return refuse(k, AP_RCODE_REFUSED, AGREE_ERATE, "in 1 s");
 	}
 	a->info.cookieless++;
 	return 0;
@@ -323,11 +328,14 @@ static size_t order(const struct ask *k, uint8_t kind, const uint8_t *op, size_t
 {
 	struct answers *a = k->a;
 	uint64_t now = limit_now();
+	char detail[32];
 	int status;
 
 	wait_begin(k, now);
 	status = relay_submit(a->conf.relay, kind, op, len, id, k->asker, now);
-	return status == 0 ? 0 : refuse(k, answers_rcode(status), status, NULL);
+	return status == 0 ? 0
+			   : refuse(k, answers_rcode(status), status,
+				    detail_of(a, k->asker, id, status, detail));
 }
 
 /* ---- QUERY ---- */
@@ -595,6 +603,7 @@ static size_t propose(const struct ask *k, const struct ap_rr *rr, const uint8_t
 		return refuse(k, answers_rcode(why), why, detail);
 	k->asker->proposes = a->propose.verb == AP_VERB_APPROVE;
 	k->asker->value_len = (uint8_t)a->propose.value.len;
+	k->asker->start_s = a->propose.descriptor.len > 0 ? a->descriptor.terms.start : 0;
 	if (a->propose.value.len > 0)
 		memcpy(k->asker->value, a->propose.value.data, a->propose.value.len);
 	n = answer_final(k, id);
@@ -698,6 +707,7 @@ static void asker_fill(struct answers *a, const struct ap_dns *m, size_t len, st
 	asker->nsid = m->edns.nsid && !a->conf.conf->hide_identity;
 	asker->has_cookie = asker->txt = asker->nxrrset = asker->proposes = false;
 	asker->value_len = 0;
+	asker->start_s = 0;
 	asker->tsig = 0;
 	asker->wait_until_ms = 0;
 	asker->held = false;

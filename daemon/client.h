@@ -41,8 +41,10 @@ struct relay *clients_relay(struct clients *);
 void clients_flush(struct clients *);
 
 /* A batch was executed, behind relay_executed(): true, if somebody waits for its signature. And it has that. */
-bool clients_executed(struct clients *, const struct machine_result *);
+bool clients_executed(struct clients *, const struct machine_result *, uint64_t now_ms);
 size_t clients_signed(struct clients *, uint64_t seq, uint64_t now_ms); /* how many got their answer */
+/* A state was transferred: outcomes may have been missed. */
+void clients_overtaken(struct clients *, uint64_t now_ms);
 uint64_t clients_tick(struct clients *, uint64_t now_ms); /* relay and waiters; returns when to call next */
 
 struct clients_info {

@@ -64,8 +64,8 @@ static void on_pending(void *arg, const struct asker *asker, const uint8_t id[AP
 	quota_pending(c->quota, &asker->peer, id, seq);
 }
 
-static int again(void *arg, uint8_t kind, const uint8_t *op, size_t len, const uint8_t id[AP_ID_LEN],
-		 const struct asker *asker, uint64_t now_ms)
+static int again(void *arg, uint8_t kind, const uint8_t *op, size_t len,
+		 const uint8_t id[AP_ID_LEN], const struct asker *asker, uint64_t now_ms)
 {
 	const struct clients *c = arg;
 
@@ -179,10 +179,15 @@ struct relay *clients_relay(struct clients *c)
 	return c->relay;
 }
 
-bool clients_executed(struct clients *c, const struct machine_result *result)
+bool clients_executed(struct clients *c, const struct machine_result *result, uint64_t now_ms)
 {
 	quota_executed(c->quota, result);
-	return waiters_executed(c->waiters, result);
+	return waiters_executed(c->waiters, result, now_ms);
+}
+
+void clients_overtaken(struct clients *c, uint64_t now_ms)
+{
+	waiters_overtaken(c->waiters, now_ms);
 }
 
 size_t clients_signed(struct clients *c, uint64_t seq, uint64_t now_ms)

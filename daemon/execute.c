@@ -148,7 +148,7 @@ void execute_batch(struct run *r, uint64_t seq, const uint8_t digest[32], ap_byt
 	if (!is_waited_for(r, batch.n_bundles))
 		run_give_way();
 	r->is_urgent = answer_own(r, batch.n_bundles);
-	r->is_urgent |= clients_executed(r->clients, &r->result);
+	r->is_urgent |= clients_executed(r->clients, &r->result, run_now());
 	sign_executed(r->sign, &r->result, r->is_urgent, run_now());
 	if (r->result.key_changed || r->result.pools_changed || r->result.n_sets > 0 ||
 	    r->result.n_retries > 0)

@@ -630,6 +630,7 @@ static void take_up(struct run *r, uint64_t seq)
 		f->t.chunks, run_now() - f->begun_ms);
 	step_core(r, f);
 	execute_keygen(r);
+	clients_overtaken(r->clients, run_now());
 	journal_trim(r->journal, seq + 1);
 }
 

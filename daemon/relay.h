@@ -41,6 +41,7 @@ struct asker {
 	bool nxrrset; /* UPDATE with the prerequisite: */
 	uint8_t value_len, value[AP_VALUE_MAX]; /* what was proposed */
 	bool proposes;
+	uint64_t start_s; /* of the terms that came along; 0: none */
 	uint8_t tsig; /* index of the TSIG key that the reply is signed with, + 1; 0: none */
 	uint8_t tsig_mac[32]; /* the request's */
 	/* draft {#wait}: */

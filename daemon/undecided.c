@@ -29,7 +29,6 @@ int undecided_refill(struct run *r, struct disk_error *why)
 		status = machine_refill_done(r->machine);
 	if (status == 0)
 		return 0;
-	return disk_say(
-		why, DISK_EDAMAGED,
-		"the store's history does not give the undecided instances of its state");
+	return disk_say(why, DISK_EDAMAGED,
+			"the store's history does not give the undecided instances of its state");
 }

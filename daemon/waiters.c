@@ -282,7 +282,8 @@ static bool needs_request(const struct waiters *s, const uint8_t id[AP_ID_LEN], 
 /* Monotonic time at which it is asked anew: what is registered ends by itself. */
 static uint64_t first_wake(const struct waiters *s, const struct waiter *w, uint64_t now_ms)
 {
-	uint64_t due_ms = ap_id_deadline(w->id) * 1000 + WAITERS_GRACE_MS, wall_ms = s->conf.wall(s->conf.arg);
+	uint64_t due_ms = ap_id_deadline(w->id) * 1000 + WAITERS_GRACE_MS,
+		 wall_ms = s->conf.wall(s->conf.arg);
 	uint64_t in_ms = due_ms > wall_ms ? due_ms - wall_ms : WAITERS_RETRY_MS;
 
 	if (w->until_ms <= now_ms || in_ms >= w->until_ms - now_ms)
@@ -296,13 +297,19 @@ bool waiters_room(const struct waiters *s, const struct asker *asker)
 	       s->prefixes[prefix_of(s->key, &asker->peer)] < s->conf.prefix_max;
 }
 
+/* draft {#absence}: what has no record when T has reached its deadline never gets one. */
+static bool can_end(const struct waiters *s, const uint8_t id[AP_ID_LEN])
+{
+	return machine_time(s->conf.machine) < ap_id_deadline(id) * 1000;
+}
+
 bool waiters_hold(struct waiters *s, const struct asker *asker, const uint8_t id[AP_ID_LEN],
 		  uint8_t kind, const uint8_t *op, size_t len, uint64_t now_ms)
 {
 	size_t op_len = needs_request(s, id, kind) ? len : 0;
 	struct waiter *w;
 
-	if (asker->wait_until_ms <= now_ms || asker->socket >= s->conf.sockets ||
+	if (asker->wait_until_ms <= now_ms || !can_end(s, id) || asker->socket >= s->conf.sockets ||
 	    !waiters_room(s, asker) || !heap_room(s))
 		return false;
 	w = calloc(1, sizeof(*w) + asker->question_len + asker->value_len + op_len);
@@ -360,8 +367,9 @@ static struct final *final_new(struct waiters *s, const struct machine_result *r
 }
 
 static bool became_final(struct waiters *s, const struct machine_result *r,
-			 const struct machine_entry *e)
+			 const struct machine_entry *e, uint64_t now_ms)
 {
+	uint64_t again_ms = now_ms + WAITERS_AGAIN_MS;
 	struct final *f = NULL;
 	struct waiter *next;
 
@@ -376,12 +384,12 @@ static bool became_final(struct waiters *s, const struct machine_result *r,
 		link_out(w);
 		link_in(&f->waiters, w);
 		w->final = f;
-		wake_at(s, w, w->until_ms);
+		wake_at(s, w, again_ms < w->until_ms ? again_ms : w->until_ms);
 	}
 	return f != NULL;
 }
 
-bool waiters_executed(struct waiters *s, const struct machine_result *r)
+bool waiters_executed(struct waiters *s, const struct machine_result *r, uint64_t now_ms)
 {
 	bool some = false;
 
@@ -391,7 +399,7 @@ bool waiters_executed(struct waiters *s, const struct machine_result *r)
 		const struct machine_entry *e = &r->entries[i];
 
 		if (e->leaf >= 0 && ap_outcome_is_final(&e->outcome))
-			some |= became_final(s, r, e);
+			some |= became_final(s, r, e, now_ms);
 	}
 	return some;
 }
@@ -437,7 +445,22 @@ size_t waiters_signed(struct waiters *s, uint64_t seq)
 
 /* ---- time, and connections ---- */
 
-/* Its time is up, or the deadline of what is not registered has come. */
+/* What is stored and signed needs no order. */
+static bool answer_stored(struct waiters *s, struct waiter *w)
+{
+	ap_agree agree;
+	uint64_t seq;
+
+	if (ap_id_deadline(w->id) * 1000 <= machine_floor(s->conf.machine) ||
+	    index_answer(s->conf.index, w->id, &agree, &seq) != INDEX_SIGNED)
+		return false;
+	remove_waiter(s, w);
+	answer(s, w, &agree, 0);
+	return true;
+}
+
+/* Its time is up, or the deadline of what is not registered has come; or the outcome was missed, or
+ * its signature. */
 static void ask_again(struct waiters *s, struct waiter *w, uint64_t now_ms)
 {
 	uint8_t read[AP_ID_LEN + 16];
@@ -447,6 +470,8 @@ static void ask_again(struct waiters *s, struct waiter *w, uint64_t now_ms)
 	struct asker asker;
 	int status;
 
+	if (answer_stored(s, w))
+		return;
 	asker_out(w, &asker);
 	memcpy(read, w->id, AP_ID_LEN);
 	memcpy(read + AP_ID_LEN, w->nonce, 16);
@@ -469,6 +494,13 @@ static void ask_again(struct waiters *s, struct waiter *w, uint64_t now_ms)
 		answer(s, w, NULL, status);
 }
 
+/* Of what the deadline has ended nothing but this very leaf is known: draft {#absence}. */
+static bool may_be_signed(const struct waiters *s, const struct waiter *w, uint64_t now_ms)
+{
+	return w->final != NULL && w->until_ms > now_ms && w->final->outcome.sequence == 0 &&
+	       index_block(s->conf.index, w->final->seq) != NULL;
+}
+
 uint64_t waiters_tick(struct waiters *s, uint64_t now_ms)
 {
 	for (size_t i = 0; s->n > 0 && s->heap[0]->wake_ms <= now_ms; i++) {
@@ -476,14 +508,33 @@ uint64_t waiters_tick(struct waiters *s, uint64_t now_ms)
 
 		if (i == WAITERS_BURST)
 			return now_ms;
-		if (w->final != NULL) { /* the signature did not come in its time */
+		if (w->final != NULL && w->until_ms <= now_ms) { /* and no signature */
 			remove_waiter(s, w);
 			answer(s, w, NULL, AGREE_EORDER);
+		} else if (may_be_signed(s, w, now_ms)) {
+			wake_at(s, w, now_ms + WAITERS_AGAIN_MS);
 		} else {
 			ask_again(s, w, now_ms);
 		}
 	}
 	return s->n > 0 ? s->heap[0]->wake_ms : UINT64_MAX;
+}
+
+void waiters_overtaken(struct waiters *s, uint64_t now_ms)
+{
+	struct machine_registration registered;
+
+	/* times that become earlier move up, where this has been already */
+	for (size_t i = 0; i < s->n; i++) {
+		struct waiter *w = s->heap[i];
+
+		if (w->wake_ms > now_ms &&
+		    (w->final != NULL ||
+		     !machine_registration(s->conf.machine, w->id, &registered))) {
+			w->wake_ms = now_ms;
+			heap_up(s, i);
+		}
+	}
 }
 
 void waiters_closed(struct waiters *s, uint16_t socket)

@@ -25,6 +25,7 @@ struct waiters;
 enum {
 	WAITER_OCTETS = 296,
 	WAITERS_GRACE_MS = 250,  /* behind the deadline of what is not registered */
+	WAITERS_AGAIN_MS = 1000, /* the outcome is final, and its batch not signed */
 	WAITERS_RETRY_MS = 200,  /* it could not be ordered, or was not over yet */
 	WAITERS_BURST = 256,     /* asked anew in one turn */
 };
@@ -55,8 +56,11 @@ bool waiters_hold(struct waiters *, const struct asker *, const uint8_t id[AP_ID
 		  size_t len, uint64_t now_ms);
 
 /* A batch was executed, and signed. */
-bool waiters_executed(struct waiters *, const struct machine_result *); /* true: some wait for the signature */
+bool waiters_executed(struct waiters *, const struct machine_result *, uint64_t now_ms); /* true: some wait for the signature */
 size_t waiters_signed(struct waiters *, uint64_t seq); /* how many got their answer */
+
+/* A state was transferred, over batches that were not executed here: who may have missed an outcome asks again. */
+void waiters_overtaken(struct waiters *, uint64_t now_ms);
 
 /* The connection is gone: so are its waiters. */
 void waiters_closed(struct waiters *, uint16_t socket);

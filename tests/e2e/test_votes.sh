@@ -9,6 +9,9 @@ signed() { dig -y "hmac-sha256:$1" "@$host" -p "$port" +norec +time=5 +tries=1 "
 two_hash_locks_commit() { votes commit; }
 a_veto_ends_it() { votes veto; }
 a_deadline_fires_without_traffic() { votes deadline; }
+impossible_terms_are_refused() { votes bad_terms; }
+too_early_is_told_for_how_long() { votes too_early; }
+votes_without_right_are_refused() { votes bad_votes; }
 false_locks_are_seen_by_everybody() { votes other_locks; }
 a_wait_ends_at_its_time() { votes time_up; }
 ten_thousand_wait_on_one_replica() { votes many; }
@@ -44,6 +47,9 @@ network_start
 needs python3 python3 "two parties commit by hash locks, three wait" two_hash_locks_commit
 needs python3 python3 "a veto ends it" a_veto_ends_it
 needs python3 python3 "a deadline fires without traffic" a_deadline_fires_without_traffic
+needs python3 python3 "impossible terms are refused, and nothing is stored" impossible_terms_are_refused
+needs python3 python3 "too early is told for how long" too_early_is_told_for_how_long
+needs python3 python3 "votes without right are refused, and nobody has voted" votes_without_right_are_refused
 needs python3 python3 "false locks are seen by everybody" false_locks_are_seen_by_everybody
 needs python3 python3 "a wait ends at its time" a_wait_ends_at_its_time
 needs python3 python3 "ten thousand wait on one replica" ten_thousand_wait_on_one_replica

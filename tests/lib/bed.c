@@ -43,6 +43,81 @@ void bed_assert_stand(struct bed *b, unsigned i)
 	}
 }
 
+static void order(struct bed *b, unsigned i, const uint8_t *op, size_t len)
+{
+	assert_int_equal(
+		relay_submit_own(clients_relay(b->c->run[i]->clients), AP_OP_request, op, len), 0);
+	run_wake(b->c->run[i]);
+}
+
+static void vote(struct bed *b, unsigned i, const struct dnsask_instance *of, uint8_t party)
+{
+	uint8_t op[DNSASK_OP];
+
+	order(b, i, op, dnsask_vote_op(op, of, party, 2));
+}
+
+/* Does every replica that is up have so many? */
+static bool are_open(struct cluster *c, void *n)
+{
+	for (unsigned i = 0; i < CLUSTER_N; i++)
+		if (c->run[i] != NULL &&
+		    machine_undecided_count(c->run[i]->machine) != *(size_t *)n)
+			return false;
+	return true;
+}
+
+static void open_some(struct bed *b, unsigned i)
+{
+	size_t n = BED_OPEN;
+
+	for (unsigned at = 0; at < BED_OPEN; at++) {
+		uint8_t op[DNSASK_OP];
+		char label[32];
+
+		snprintf(label, sizeof(label), "custody %u", at);
+		dnsask_custody(&b->open[at], cluster_key(b->c), label, (uint64_t)time(NULL) + 600);
+		order(b, i, op, dnsask_observe_op(op, &b->open[at], 1));
+	}
+	vote(b, i, &b->open[BED_OPEN - 1], 0);
+	cluster_until(b->c, are_open, &n);
+}
+
+void bed_assert_open(const struct bed *b, unsigned i)
+{
+	for (unsigned at = 0; at < BED_OPEN; at++) {
+		uint8_t octets[AP_MAX_descriptor];
+		const struct dnsask_instance *open = &b->open[at];
+
+		assert_int_equal(machine_undecided(b->c->run[i]->machine, open->id, octets),
+				 open->len);
+		assert_memory_equal(octets, open->descriptor, open->len);
+	}
+}
+
+void bed_end(struct bed *b, unsigned i)
+{
+	size_t none = 0;
+
+	for (unsigned at = 0; at < BED_OPEN; at++) {
+		if (at < BED_OPEN - 1)
+			vote(b, i, &b->open[at], 0);
+		vote(b, i, &b->open[at], 1);
+	}
+	cluster_until(b->c, are_open, &none);
+	cluster_settle(b->c);
+	for (unsigned n = 0; n < CLUSTER_N * BED_OPEN; n++) {
+		unsigned of = n / BED_OPEN;
+		const ap_agree *agree;
+
+		if (b->c->run[of] == NULL)
+			continue;
+		agree = cluster_get(b->c, of, &b->open[n % BED_OPEN]);
+		assert_int_equal(agree->outcome.status, AP_STATUS_DECIDED);
+		assert_int_equal(agree->outcome.yes, 3);
+	}
+}
+
 /* All that are up have merged up to here. */
 static bool is_merged(struct cluster *c, void *seq)
 {
@@ -100,6 +175,7 @@ int bed_up(void **state)
 
 	assert_non_null(b);
 	b->c = cluster_live();
+	open_some(b, 1);
 	for (unsigned n = 0; n < BED_KEPT; n++)
 		bed_decide(b, &b->kept[n], n % 4);
 	bed_crowd(b, 0);

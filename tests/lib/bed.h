@@ -8,7 +8,7 @@
 #include "daemon/kv.h"
 #include "tests/lib/cluster.h"
 
-enum { BED_KEPT = 12 };
+enum { BED_KEPT = 12, BED_OPEN = 2 };
 /* The store's tables, as daemon/merge.c has them. */
 enum {
 	BED_INDEX,
@@ -30,7 +30,8 @@ struct bed_kept { /* of a decided instance */
 struct bed {
 	struct cluster *c;
 	struct bed_kept kept[BED_KEPT];
-	unsigned number; /* of the next instance */
+	struct dnsask_instance open[BED_OPEN]; /* undecided; a party has voted on the last */
+	unsigned number;		       /* of the next instance */
 };
 
 /* cmocka's setup and teardown */
@@ -40,6 +41,10 @@ int bed_down(void **state);
 void bed_decide(struct bed *b, struct bed_kept *k, unsigned i); /* through replica i */
 /* Replica i answers for all that is kept, as it was decided. */
 void bed_assert_stand(struct bed *b, unsigned i);
+/* Replica i knows what is undecided. */
+void bed_assert_open(const struct bed *b, unsigned i);
+/* It is decided by the votes that were missing, through replica i, and all that are up say so. */
+void bed_end(struct bed *b, unsigned i);
 /* Orders on to the next checkpoint through replica i, and until all have merged it. */
 void bed_pass_checkpoint(struct bed *b, unsigned i);
 /* Several at once: batches of more than one leaf. */

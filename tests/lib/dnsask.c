@@ -88,6 +88,71 @@ void dnsask_open(struct dnsask_instance *out, const uint8_t key[32], const char 
 	dnsask_instance(out, key, &d);
 }
 
+static void secret_of(uint8_t secret[32], uint8_t party)
+{
+	memset(secret, 0x60 + party, 32);
+}
+
+void dnsask_custody(struct dnsask_instance *out, const uint8_t key[32], const char *label,
+		    uint64_t deadline_s)
+{
+	uint8_t secret[32], id[AP_ID_LEN];
+	ap_descriptor d;
+
+	assert_int_equal(
+		ap_ticket_open(&d, (ap_bytes){(const uint8_t *)label, strlen(label)}, deadline_s),
+		0);
+	d.terms.fixed.present = true;
+	d.terms.fixed.it = (ap_value){(const uint8_t *)"go", 2};
+	d.terms.n_parties = d.terms.k = d.n_locks = 2;
+	assert_true(ap_instance_id(ap_sha256, id, key, &d.terms));
+	for (uint8_t p = 0; p < 2; p++) {
+		secret_of(secret, p);
+		ap_lock_digest(ap_sha256, d.locks[p].yes.octets, id, p, true, secret);
+		ap_lock_digest(ap_sha256, d.locks[p].no.octets, id, p, false, secret);
+	}
+	dnsask_instance(out, key, &d);
+}
+
+static size_t request_op(uint8_t out[DNSASK_OP], const struct dnsask_instance *i, ap_propose *p)
+{
+	uint8_t rdata[DNSASK_OP];
+	struct ap_writer w;
+	ap_request r;
+
+	p->version = AP_PROPOSE_VERSION;
+	ap_writer_init(&w, rdata, sizeof(rdata));
+	ap_propose_put(&w, p);
+	memcpy(r.id.octets, i->id, AP_ID_LEN);
+	r.propose = ap_writer_bytes(&w);
+	ap_writer_init(&w, out, DNSASK_OP);
+	ap_request_put(&w, &r);
+	assert_null(w.bad);
+	return ap_writer_len(&w);
+}
+
+size_t dnsask_observe_op(uint8_t out[DNSASK_OP], const struct dnsask_instance *i, uint8_t nonce)
+{
+	ap_propose p = {.verb = AP_VERB_OBSERVE,
+			.party = AP_PARTY_NONE,
+			.descriptor = {i->descriptor, i->len}};
+
+	memset(p.nonce.octets, nonce, 16);
+	return request_op(out, i, &p);
+}
+
+size_t dnsask_vote_op(uint8_t out[DNSASK_OP], const struct dnsask_instance *i, uint8_t party,
+		      uint8_t nonce)
+{
+	ap_propose p = {
+		.verb = AP_VERB_APPROVE, .party = party, .value = {(const uint8_t *)"go", 2}};
+
+	memset(p.nonce.octets, nonce, 16);
+	p.credential.kind = AP_CREDENTIAL_SECRET;
+	secret_of(p.credential.octets, party);
+	return request_op(out, i, &p);
+}
+
 static ap_bytes propose_of(ap_bytes descriptor, uint8_t verb, const char *value)
 {
 	static uint8_t octets[AP_MAX_propose];

@@ -47,6 +47,16 @@ void dnsask_open(struct dnsask_instance *out, const uint8_t key[32], const char 
 void dnsask_instance(struct dnsask_instance *out, const uint8_t key[32],
 		     const ap_descriptor *descriptor);
 
+/* Two parties with secrets, who both have to agree on "go" before the deadline. */
+void dnsask_custody(struct dnsask_instance *out, const uint8_t key[32], const char *label,
+		    uint64_t deadline_s);
+/* Their requests, as an operation of a bundle: its body's octets in `out`. A vote names the
+ * instance by its id alone. */
+enum { DNSASK_OP = 1024 };
+size_t dnsask_observe_op(uint8_t out[DNSASK_OP], const struct dnsask_instance *i, uint8_t nonce);
+size_t dnsask_vote_op(uint8_t out[DNSASK_OP], const struct dnsask_instance *i, uint8_t party,
+		      uint8_t nonce);
+
 /* RDATA of PROPOSE, in a buffer that the next call writes over. */
 ap_bytes dnsask_propose(const struct dnsask_instance *i, uint8_t verb, const char *value);
 /* The same without descriptor. */

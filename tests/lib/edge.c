@@ -116,8 +116,8 @@ static bool on_hold(void *arg, const struct asker *asker, const uint8_t id[AP_ID
 	return true;
 }
 
-static int again(void *arg, uint8_t kind, const uint8_t *op, size_t len, const uint8_t id[AP_ID_LEN],
-		 const struct asker *asker, uint64_t now_ms)
+static int again(void *arg, uint8_t kind, const uint8_t *op, size_t len,
+		 const uint8_t id[AP_ID_LEN], const struct asker *asker, uint64_t now_ms)
 {
 	return relay_submit(((struct edge *)arg)->relay, kind, op, len, id, asker, now_ms);
 }
@@ -334,7 +334,7 @@ uint64_t edge_batch(struct edge *e)
 			relay_executed(e->relay, bundles[i].counter, i, &e->result, e->clock_ms);
 	}
 	quota_executed(e->quota, &e->result);
-	waiters_executed(e->waiters, &e->result);
+	waiters_executed(e->waiters, &e->result, e->clock_ms);
 	return e->result.seq;
 }
 

@@ -527,17 +527,127 @@ static void a_client_network_has_its_share(void **state)
 	edge_free(e);
 }
 
+static void open_with_k_of_two(ap_descriptor *d)
+{
+	d->terms.k = 2;
+}
+
+static void k_of_zero(ap_descriptor *d)
+{
+	d->terms.n_parties = 2;
+	d->terms.parties[0].key.present = d->terms.parties[1].key.present = true;
+	memset(d->terms.parties[0].key.it.octets, 1, 32);
+	memset(d->terms.parties[1].key.it.octets, 2, 32);
+	d->terms.k = 0;
+}
+
+static void k_above_n(ap_descriptor *d)
+{
+	k_of_zero(d);
+	d->terms.k = 3;
+}
+
+static void one_party_twice(ap_descriptor *d)
+{
+	k_of_zero(d);
+	d->terms.k = 2;
+	memset(d->terms.parties[1].key.it.octets, 1, 32);
+}
+
+static void secrets_without_fixed_value(ap_descriptor *d)
+{
+	d->terms.n_parties = d->terms.k = d->n_locks = 2;
+}
+
+static void a_pair_of_locks_too_few(ap_descriptor *d)
+{
+	secrets_without_fixed_value(d);
+	d->terms.fixed.present = true;
+	d->n_locks = 1;
+}
+
+static void no_locks(ap_descriptor *d)
+{
+	a_pair_of_locks_too_few(d);
+	d->n_locks = 0;
+}
+
+static void a_label_with_a_control_character(ap_descriptor *d)
+{
+	d->terms.label.data = (const uint8_t *)"a\033[31m";
+	d->terms.label.len = 6;
+}
+
+static void no_label(ap_descriptor *d)
+{
+	d->terms.label.len = 0;
+}
+
+static void a_start_at_the_deadline(ap_descriptor *d)
+{
+	d->terms.start = d->terms.deadline;
+}
+
+static void a_deadline_after_all_years(ap_descriptor *d)
+{
+	d->terms.deadline = AP_DEADLINE_MAX + 1;
+}
+
+/* Each with what is wrong, in words; nothing is ordered or stored. */
 static void impossible_terms_are_refused(void **state)
+{
+	static const struct {
+		void (*make)(ap_descriptor *);
+		const char *says;
+	} rows[] = {
+		{open_with_k_of_two, "k is not 1 in an open instance"},
+		{k_of_zero, "k is 0"},
+		{k_above_n, "k is above the number of parties"},
+		{one_party_twice, "two parties have the same key"},
+		{secrets_without_fixed_value, "parties with secrets need a fixed value"},
+		{a_pair_of_locks_too_few, "not one pair of locks for each party without a key"},
+		{no_locks, "the locks of the parties without a key are missing"},
+		{a_label_with_a_control_character, "the label has a control character"},
+		{no_label, "the label is empty"},
+		{a_start_at_the_deadline, "the start is not before the deadline"},
+		{a_deadline_after_all_years, "the deadline is after the year 9999"},
+	};
+	struct edge *e = *state;
+
+	for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+		static const uint8_t verbs[] = {AP_VERB_OBSERVE, AP_VERB_APPROVE};
+		struct dnsask_instance i;
+		ap_descriptor d;
+
+		ap_ticket_open(&d, (ap_bytes){(const uint8_t *)"k", 1}, EDGE_NOW + 100);
+		rows[r].make(&d);
+		dnsask_instance(&i, edge_key(e), &d);
+		for (size_t v = 0; v < 2; v++) {
+			const struct ap_dns *m = refused(
+				e,
+				dnsask_update(wire, i.name, dnsask_propose(&i, verbs[v], NULL),
+					      false, &plain),
+				AP_RCODE_REFUSED, AGREE_EBADTERMS);
+
+			assert_in_range(m->edns.ede_text.len, strlen(rows[r].says), UINT16_MAX);
+			assert_memory_equal(m->edns.ede_text.data, rows[r].says,
+					    strlen(rows[r].says));
+		}
+	}
+	assert_int_equal(machine_undecided_count(e->machine), 0);
+}
+
+/* draft {#limits}: "the text begins with "in N s: "" */
+static void too_early_says_for_how_long(void **state)
 {
 	struct edge *e = *state;
 	struct dnsask_instance i;
 	ap_descriptor d;
 
-	ap_ticket_open(&d, (ap_bytes){(const uint8_t *)"k", 1}, EDGE_NOW + 100);
-	d.terms.k = 2;
+	ap_ticket_open(&d, (ap_bytes){(const uint8_t *)"early", 5}, EDGE_NOW + 600);
+	d.terms.start = EDGE_NOW + 300;
 	dnsask_instance(&i, edge_key(e), &d);
-	refused_anywhere(e, &i, dnsask_propose(&i, AP_VERB_APPROVE, "x"), AP_RCODE_REFUSED,
-			 AGREE_EBADTERMS);
+	assert_heals(proposed(e, &i, dnsask_propose(&i, AP_VERB_APPROVE, "x"), false), 300, 300);
 }
 
 static void refusals_of_the_machine_come_through(void **state)
@@ -790,6 +900,7 @@ int main(void)
 		LIVE(an_address_that_may_be_forged_registers_nothing),
 		cmocka_unit_test(a_client_network_has_its_share),
 		LIVE(impossible_terms_are_refused),
+		LIVE(too_early_says_for_how_long),
 		LIVE(refusals_of_the_machine_come_through),
 		cmocka_unit_test_setup_teardown(a_full_share_of_the_capacity_is_refused,
 						capacity_of_one, down),

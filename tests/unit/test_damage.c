@@ -72,10 +72,14 @@ static void damage_met_by_a_reader_gives_no_wrong_answer_and_is_mended(void **st
 	cluster_state(b->c, digest);
 	bed_assert_stand(b, VICTIM);
 	assert_votes(b, VICTIM, OTHER);
+	bed_assert_open(b, VICTIM);
 	cluster_stop(b->c, VICTIM);
 	cluster_start(b->c, VICTIM);
 	bed_assert_stand(b, VICTIM);
 	assert_int_equal(b->c->run[VICTIM]->damages, 0);
+	bed_assert_open(b, VICTIM);
+	bed_end(b, VICTIM);
+	cluster_state(b->c, digest);
 }
 
 /* Who has all of its log needs nobody: all four at once. */
@@ -97,6 +101,9 @@ static void where_all_have_lost_it_their_journals_have_it(void **state)
 	cluster_state(b->c, digest);
 	for (unsigned i = 0; i < 4; i++)
 		bed_assert_stand(b, i);
+	bed_assert_open(b, VICTIM);
+	bed_end(b, VICTIM);
+	cluster_state(b->c, digest);
 }
 
 static void damage_met_in_execution_is_mended(void **state)
@@ -148,6 +155,9 @@ static void damage_found_at_a_start_is_mended(void **state)
 	cluster_state(b->c, digest);
 	bed_assert_stand(b, VICTIM);
 	assert_votes(b, VICTIM, OTHER);
+	bed_assert_open(b, VICTIM);
+	bed_end(b, VICTIM);
+	cluster_state(b->c, digest);
 }
 
 /* ---- the store, written to with good sums ---- */
@@ -193,6 +203,33 @@ static void a_state_that_nobody_signed_is_not_begun_with(void **state)
 	cluster_start(b->c, VICTIM);
 	assert_int_equal(b->c->run[VICTIM]->damages, 1);
 	cluster_settle(b->c);
+	cluster_state(b->c, digest);
+	bed_assert_stand(b, VICTIM);
+	bed_assert_open(b, VICTIM);
+	bed_end(b, VICTIM);
+	cluster_state(b->c, digest);
+}
+
+/* Nothing but the history has what is undecided: draft {#state}. */
+static void a_history_without_what_is_undecided_is_not_begun_with(void **state)
+{
+	struct bed *b = *state;
+	struct kv *kv;
+	struct kv_txn *txn;
+	uint8_t digest[32];
+
+	cluster_stop(b->c, VICTIM);
+	kv = bed_store(b, VICTIM);
+	txn = kv_write_begin(kv);
+	kv_delete_range(txn, BED_CHUNKS, (struct kv_span){NULL, 0}, (struct kv_span){NULL, 0},
+			100000);
+	assert_int_equal(kv_commit(txn), 0);
+	kv_close(kv);
+	cluster_start(b->c, VICTIM);
+	assert_int_equal(b->c->run[VICTIM]->damages, 1);
+	cluster_settle(b->c);
+	bed_assert_open(b, VICTIM);
+	bed_end(b, VICTIM);
 	cluster_state(b->c, digest);
 	bed_assert_stand(b, VICTIM);
 }
@@ -252,6 +289,9 @@ static void a_full_disk_delays_taking_over_and_fails_nothing(void **state)
 	cluster_settle(b->c);
 	cluster_state(b->c, digest);
 	bed_assert_stand(b, VICTIM);
+	bed_assert_open(b, VICTIM);
+	bed_end(b, VICTIM);
+	cluster_state(b->c, digest);
 	short_dir = NULL;
 }
 
@@ -333,6 +373,12 @@ static void who_differs_from_the_others_goes_into_quarantine_and_follows(void **
 	cluster_settle(b->c);
 	cluster_state(b->c, digest);
 	assert_false(core(b, VICTIM).diverged);
+	bed_assert_open(b, VICTIM);
+	bed_end(b, 0);
+	bed_pass_checkpoint(b, 0);
+	cluster_settle(b->c);
+	cluster_state(b->c, digest);
+	assert_false(core(b, VICTIM).diverged);
 }
 
 static void a_restart_does_not_lift_it_an_operator_does(void **state)
@@ -410,6 +456,7 @@ int main(int argc, char **argv)
 		TEST(damage_at_the_primary_is_mended_as_well),
 		TEST(damage_found_at_a_start_is_mended),
 		TEST(a_state_that_nobody_signed_is_not_begun_with),
+		TEST(a_history_without_what_is_undecided_is_not_begun_with),
 		TEST(a_record_that_is_gone_is_met_at_a_start_and_had_again),
 		TEST(a_full_disk_delays_taking_over_and_fails_nothing),
 		TEST(without_its_votes_it_follows_and_answers_in_silence),

@@ -160,6 +160,36 @@ static void what_is_asked_for_twice_in_a_batch_keeps_its_place_in_the_history(vo
 	scrub_whole(e);
 }
 
+/* What is undecided stands in chunks, and in no index: behind outcomes, and alone. */
+static void what_is_undecided_is_in_no_index(void **state)
+{
+	uint8_t op[DNSASK_OP];
+	struct edge *e = *state;
+	struct dnsask_instance open, custody;
+	unsigned number = 0;
+
+	dnsask_open(&open, edge_key(e), "open", EDGE_NOW + 1000);
+	for (unsigned n = 0; n < 3; n++) {
+		char label[16];
+
+		snprintf(label, sizeof(label), "custody %u", n);
+		dnsask_custody(&custody, edge_key(e), label, EDGE_NOW + 15000);
+		if (n == 1)
+			propose(e, &open);
+		edge_other(e, AP_OP_request, op, dnsask_observe_op(op, &custody, 1));
+		if (n != 0)
+			edge_other(e, AP_OP_request, op, dnsask_vote_op(op, &custody, 0, 2));
+		assert_true(edge_sign(e, edge_batch(e)));
+	}
+	assert_int_equal(machine_undecided_count(e->machine), 3);
+	budget = 1 << 20;
+	for (unsigned n = 0; n < 6; n++) { /* over their deadline, and until it is forgotten */
+		section(e, &number, 31250);
+		scrub_whole(e);
+	}
+	assert_int_equal(machine_undecided_count(e->machine), 0);
+}
+
 static void a_store_that_was_opened_again_is_whole(void **state)
 {
 	struct edge *e = *state;
@@ -184,6 +214,7 @@ int main(void)
 		LIVE(a_store_that_forgets_stays_whole),
 		LIVE(merges_come_between_the_pieces),
 		LIVE(what_is_asked_for_twice_in_a_batch_keeps_its_place_in_the_history),
+		LIVE(what_is_undecided_is_in_no_index),
 		LIVE(a_store_that_was_opened_again_is_whole),
 	};
 

@@ -10,11 +10,9 @@
 #include <cmocka.h>
 
 #include "libproto/agree_errors.h"
-#include "libproto/crypto.h"
 #include "libproto/instance.h"
 #include "libproto/outcome.h"
 #include "libproto/proof.h"
-#include "libproto/ticket.h"
 #include "tests/lib/edge.h"
 
 enum { D = 100 }; /* seconds from now to the deadline */
@@ -33,72 +31,26 @@ static int down(void **state)
 
 /* ---- instances and requests ---- */
 
-static void secret_of(uint8_t secret[32], uint8_t party)
-{
-	memset(secret, 0x60 + party, 32);
-}
-
-/* Two parties with secrets, both have to agree on "go". */
 static void custody(struct edge *e, struct dnsask_instance *i, const char *label)
 {
-	uint8_t secret[32], id[AP_ID_LEN];
-	ap_descriptor d;
-
-	ap_ticket_open(&d, (ap_bytes){(const uint8_t *)label, strlen(label)}, EDGE_NOW + D);
-	d.terms.fixed.present = true;
-	d.terms.fixed.it = (ap_value){(const uint8_t *)"go", 2};
-	d.terms.n_parties = d.terms.k = d.n_locks = 2;
-	assert_true(ap_instance_id(ap_sha256, id, edge_key(e), &d.terms));
-	for (uint8_t p = 0; p < 2; p++) {
-		secret_of(secret, p);
-		ap_lock_digest(ap_sha256, d.locks[p].yes.octets, id, p, true, secret);
-		ap_lock_digest(ap_sha256, d.locks[p].no.octets, id, p, false, secret);
-	}
-	dnsask_instance(i, edge_key(e), &d);
+	dnsask_custody(i, edge_key(e), label, EDGE_NOW + D);
 }
 
 struct op {
-	uint8_t kind, octets[1024];
+	uint8_t kind, octets[DNSASK_OP];
 	size_t len;
 };
 
-static void request(struct op *op, const struct dnsask_instance *i, ap_propose *p)
-{
-	uint8_t rdata[1024];
-	struct ap_writer w;
-	ap_request r;
-
-	p->version = AP_PROPOSE_VERSION;
-	ap_writer_init(&w, rdata, sizeof(rdata));
-	ap_propose_put(&w, p);
-	memcpy(r.id.octets, i->id, AP_ID_LEN);
-	r.propose = ap_writer_bytes(&w);
-	ap_writer_init(&w, op->octets, sizeof(op->octets));
-	ap_request_put(&w, &r);
-	assert_null(w.bad);
-	op->kind = AP_OP_request;
-	op->len = ap_writer_len(&w);
-}
-
 static void observe(struct op *op, const struct dnsask_instance *i, uint8_t nonce)
 {
-	ap_propose p = {.verb = AP_VERB_OBSERVE,
-			.party = AP_PARTY_NONE,
-			.descriptor = {i->descriptor, i->len}};
-
-	memset(p.nonce.octets, nonce, 16);
-	request(op, i, &p);
+	op->kind = AP_OP_request;
+	op->len = dnsask_observe_op(op->octets, i, nonce);
 }
 
 static void vote(struct op *op, const struct dnsask_instance *i, uint8_t party, uint8_t nonce)
 {
-	ap_propose p = {
-		.verb = AP_VERB_APPROVE, .party = party, .value = {(const uint8_t *)"go", 2}};
-
-	memset(p.nonce.octets, nonce, 16);
-	p.credential.kind = AP_CREDENTIAL_SECRET;
-	secret_of(p.credential.octets, party);
-	request(op, i, &p);
+	op->kind = AP_OP_request;
+	op->len = dnsask_vote_op(op->octets, i, party, nonce);
 }
 
 static void read_of(struct op *op, const struct dnsask_instance *i, uint8_t nonce)
@@ -325,6 +277,131 @@ static void a_signature_that_does_not_come_is_no_answer(void **state)
 	assert_int_equal(waiters_count(e->waiters), 0);
 }
 
+/* It comes later, or never: another leaf of the same outcome is as good. */
+static void a_late_signature_is_asked_for_again(void **state)
+{
+	struct edge *e = *state;
+	struct dnsask_instance i;
+	struct op op;
+
+	custody(e, &i, "one");
+	observe(&op, &i, 9);
+	ask(e, &i, &op, 3, 11, 600);
+	order(e);
+	for (uint8_t party = 0; party < 2; party++) {
+		vote(&op, &i, party, 2);
+		edge_other(e, op.kind, op.octets, op.len);
+	}
+	edge_batch(e);
+	assert_int_equal(waiters_tick(e->waiters, e->clock_ms), e->clock_ms + WAITERS_AGAIN_MS);
+	e->clock_ms += WAITERS_AGAIN_MS;
+	assert_int_equal(waiters_tick(e->waiters, e->clock_ms), UINT64_MAX);
+	assert_int_equal(e->n_replies, 0);
+	order(e);
+	assert_status(e, last(e, 1, 11), AP_STATUS_DECIDED);
+	assert_true(last(e, 1, 11)->asker.held);
+}
+
+/* Of that only this batch speaks, to who names it by its id. */
+static void the_signature_of_what_a_deadline_ended_is_waited_for(void **state)
+{
+	struct edge *e = *state;
+	struct dnsask_instance i;
+	uint64_t seq;
+	struct op op;
+
+	custody(e, &i, "one");
+	observe(&op, &i, 9);
+	ask(e, &i, &op, 3, 11, 600);
+	order(e);
+	e->time_ms = (EDGE_NOW + D) * 1000;
+	seq = edge_batch(e);
+	for (unsigned n = 0; n < 3; n++) {
+		e->clock_ms += WAITERS_AGAIN_MS;
+		assert_int_equal(waiters_tick(e->waiters, e->clock_ms),
+				 e->clock_ms + WAITERS_AGAIN_MS);
+	}
+	assert_int_equal(e->n_replies, 0);
+	assert_true(edge_sign(e, seq));
+	assert_status(e, last(e, 1, 11), AP_STATUS_ABORTED);
+}
+
+/* Nothing more can come of it: to wait on would be to ask again and again. */
+static void nobody_waits_for_what_is_over(void **state)
+{
+	struct edge *e = *state;
+	struct dnsask_instance i;
+	struct op op;
+
+	custody(e, &i, "one");
+	read_of(&op, &i, 9);
+	ask(e, &i, &op, 3, 11, 600);
+	order(e);
+	assert_int_equal(waiters_count(e->waiters), 1);
+	e->time_ms = (EDGE_NOW + D) * 1000;
+	e->clock_ms += D * 1000 + WAITERS_GRACE_MS;
+	waiters_tick(e->waiters, e->clock_ms);
+	order(e);
+	assert_status(e, last(e, 1, 11), AP_STATUS_UNKNOWN);
+	read_of(&op, &i, 9);
+	ask(e, &i, &op, 3, 12, 600);
+	order(e);
+	assert_status(e, last(e, 2, 12), AP_STATUS_UNKNOWN);
+	assert_int_equal(waiters_count(e->waiters), 0);
+}
+
+/* The signature came without the waiters' being told: nothing is ordered for what is stored. */
+static void what_is_stored_and_signed_is_not_ordered_again(void **state)
+{
+	struct edge *e = *state;
+	struct dnsask_instance i;
+	struct relay_info info;
+	uint8_t sig[64];
+	uint64_t seq;
+	struct op op;
+
+	custody(e, &i, "one");
+	observe(&op, &i, 9);
+	ask(e, &i, &op, 3, 11, 600);
+	order(e);
+	for (uint8_t party = 0; party < 2; party++) {
+		vote(&op, &i, party, 2);
+		edge_other(e, op.kind, op.octets, op.len);
+	}
+	seq = edge_batch(e);
+	edge_signature(e, index_block(e->index, seq), sig);
+	assert_true(index_signed(e->index, seq, sig));
+	e->clock_ms += WAITERS_AGAIN_MS;
+	assert_int_equal(waiters_tick(e->waiters, e->clock_ms), UINT64_MAX);
+	assert_status(e, last(e, 1, 11), AP_STATUS_DECIDED);
+	relay_info(e->relay, &info);
+	assert_int_equal(info.queued, 0);
+}
+
+/* Of what happened in batches that a transferred state covers nobody tells. */
+static void who_may_have_missed_it_asks_again(void **state)
+{
+	struct edge *e = *state;
+	struct dnsask_instance one, two;
+	struct op op;
+
+	custody(e, &one, "one");
+	custody(e, &two, "two");
+	observe(&op, &one, 1);
+	ask(e, &one, &op, 3, 11, 600);
+	order(e);
+	read_of(&op, &two, 2);
+	ask(e, &two, &op, 3, 12, 600);
+	order(e);
+	assert_int_equal(waiters_count(e->waiters), 2);
+	waiters_overtaken(e->waiters, e->clock_ms);
+	assert_true(waiters_tick(e->waiters, e->clock_ms) > e->clock_ms);
+	assert_int_equal(waiters_count(e->waiters), 1); /* "two" is not registered */
+	order(e);
+	assert_int_equal(waiters_count(e->waiters), 2); /* and waits on */
+	assert_int_equal(e->n_replies, 0);
+}
+
 /* ---- connections and limits ---- */
 
 static void waiters_of_a_closed_connection_are_gone(void **state)
@@ -423,6 +500,11 @@ int main(void)
 		TEST(an_open_instance_is_asked_about_again_at_its_deadline),
 		TEST(time_up_gives_pending_with_the_nonce_and_the_tally_of_then),
 		TEST(a_signature_that_does_not_come_is_no_answer),
+		TEST(a_late_signature_is_asked_for_again),
+		TEST(the_signature_of_what_a_deadline_ended_is_waited_for),
+		TEST(nobody_waits_for_what_is_over),
+		TEST(what_is_stored_and_signed_is_not_ordered_again),
+		TEST(who_may_have_missed_it_asks_again),
 		TEST(waiters_of_a_closed_connection_are_gone),
 		cmocka_unit_test(there_is_room_for_so_many_of_one_network),
 		TEST(ten_thousand_wait_on_one_connection),
