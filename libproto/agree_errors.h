@@ -42,6 +42,23 @@
 	E(AGREE_ETICKETTERMS, -33, 0, 1,                                                           \
 	  "the ticket is whole, but its terms are impossible: ask its maker for another")          \
 	E(AGREE_EPERIOD, -34, 0, 1, "bad period: give 60s to 366d (90s, 10m, 1h, 1d)")             \
+	E(AGREE_EPARTIES, -35, 0, 1, "bad parties: give at most 32, and no key twice")             \
+	E(AGREE_EK, -36, 0, 1, "bad k: give 1 to the number of parties; without parties it is 1")  \
+	E(AGREE_ENOVALUE, -37, 0, 1,                                                               \
+	  "no value: parties that vote with secrets need a fixed one, and so does an approval of " \
+	  "none")                                                                                  \
+	E(AGREE_EDRAFT, -38, 0, 1,                                                                 \
+	  "the ticket is a draft: its parties have yet to add their locks, with agree lock")       \
+	E(AGREE_ELOCKED, -39, 0, 1,                                                                \
+	  "this party has other locks in the ticket: each party adds its own once")                \
+	E(AGREE_EPAST, -50, 0, 1, "the deadline has passed: choose a later one")                   \
+	E(AGREE_ESECRET, -51, 0, 1,                                                                \
+	  "the secret opens no lock: use the one that was made for this ticket, party and answer") \
+	E(AGREE_ESECRETS, -52, 0, 1,                                                               \
+	  "not a file of secrets, or damaged, or another ticket's: use what agree new or agree "   \
+	  "lock wrote")                                                                            \
+	E(AGREE_EGROUP, -53, 0, 1,                                                                 \
+	  "bad group secret: give 16 to 1024 octets, the same on all hosts")                       \
 	/* finding and asking */                                                                   \
 	E(AGREE_ENOANSWER, -40, 0, 9,                                                              \
 	  "no replica answered: look at the network, or name one with @ADDRESS")                   \
@@ -57,6 +74,8 @@
 	  "replies could not be read: they are not from a replica of this protocol")               \
 	E(AGREE_ESERVER, -46, 0, 9,                                                                \
 	  "no replica could carry out the request now: ask again in a while")                      \
+	E(AGREE_EWITHHELD, -47, 0, 9,                                                              \
+	  "the replica answered without having had this vote ordered: ask another")                \
 	/* verification: nothing of the answer is believed */                                      \
 	E(AGREE_ESIGNATURE, -60, 0, 12, "the signature is wrong: do not believe this answer")      \
 	E(AGREE_ERECORD, -61, 0, 12, "the record cannot be decoded: do not believe this answer")   \

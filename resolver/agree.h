@@ -31,16 +31,20 @@ extern "C" {
 #define AGREE_API
 #endif
 
-#define AGREE_ID_LEN	37	 /* octets of an instance's id */
-#define AGREE_KEY_LEN	32	 /* octets of a network's key */
-#define AGREE_VALUE_MAX 255	 /* octets of a value */
-#define AGREE_LABEL_MAX 63	 /* octets of a label */
-#define AGREE_WAIT_MAX	86400000 /* milliseconds that agree_observe waits at most */
+#define AGREE_ID_LEN	  37  /* octets of an instance's id */
+#define AGREE_KEY_LEN	  32  /* octets of a network's key */
+#define AGREE_VALUE_MAX	  255 /* octets of a value */
+#define AGREE_LABEL_MAX	  63  /* octets of a label */
+#define AGREE_PARTIES_MAX 32
+#define AGREE_SECRET_LEN  32	   /* octets of a secret, and of an identity's seed */
+#define AGREE_SIG_LEN	  64	   /* octets of a party's signature */
+#define AGREE_WAIT_MAX	  86400000 /* milliseconds that one request waits at most */
 
 typedef struct agree_ctx agree_ctx;	    /* sockets, settings, requests in flight */
 typedef struct agree_network agree_network; /* a domain, its key, and where its replicas are */
 typedef struct agree_terms agree_terms;	    /* what an instance is to be */
 typedef struct agree_ticket agree_ticket;   /* an instance of one network */
+typedef struct agree_party agree_party;	    /* one of its parties, and how it shows that it is */
 typedef struct agree_request agree_request; /* in flight; gone when its callback returns */
 typedef struct agree_outcome agree_outcome; /* proven */
 
@@ -167,6 +171,12 @@ AGREE_API size_t agree_network_replicas(const agree_network *network);
 /* Host name and one address; "" if there is no such replica. */
 AGREE_API const char *agree_network_replica_name(const agree_network *network, size_t i);
 AGREE_API const char *agree_network_replica_server(const agree_network *network, size_t i);
+/*
+ * A network without replicas, for tickets, locks and parties where nothing is to be asked. The
+ * caller trusts the key.
+ */
+AGREE_API int agree_network_of_key(const char *domain, const unsigned char key[AGREE_KEY_LEN],
+				   agree_network **network);
 /* The same network with this replica alone. */
 AGREE_API int agree_network_only(const agree_network *network, size_t i, agree_network **only);
 
@@ -178,18 +188,40 @@ AGREE_API int agree_network_only(const agree_network *network, size_t i, agree_n
  */
 AGREE_API int agree_terms_new(agree_terms **terms);
 AGREE_API void agree_terms_free(agree_terms *terms);
-/* 1 to 63 octets. */
+/* 1 to 63 octets of UTF-8 without control characters: AGREE_ELABEL. */
 AGREE_API int agree_terms_label(agree_terms *terms, const void *label, size_t len);
-/* Seconds since 1970, UTC. Label and deadline name the same instance for everybody. */
+/* Seconds since 1970, UTC. Label and deadline name the same open instance for everybody. */
 AGREE_API int agree_terms_deadline(agree_terms *terms, unsigned long long seconds);
 /* An instance that nobody else has: random octets go into its id. */
 AGREE_API int agree_terms_fresh(agree_terms *terms);
+/*
+ * One party more: one that signs with this key (Ed25519), or, with NULL, one that votes with
+ * secrets. Its index is the number of parties before it. AGREE_EKEY; AGREE_EPARTIES: a key that is
+ * there already, or more than 32.
+ */
+AGREE_API int agree_terms_party(agree_terms *terms, const unsigned char key[AGREE_KEY_LEN]);
+/* How many of the parties must concur; all, unless this says otherwise. */
+AGREE_API int agree_terms_k(agree_terms *terms, unsigned k);
+/* The only value that may be decided: needed where parties vote with secrets. AGREE_EVALUE. */
+AGREE_API int agree_terms_value(agree_terms *terms, const void *value, size_t len);
+/*
+ * The instance of this period (seconds, 60 to 366 days) that is on at now_s (seconds since 1970),
+ * in place of a deadline: label and period name the same one for everybody. With a secret, only
+ * for those who have it: agree_terms_free() wipes it. AGREE_EPERIOD, AGREE_ETIME; AGREE_EGROUP: a
+ * secret of less than 16 octets or more than 1024.
+ */
+AGREE_API int agree_terms_period(agree_terms *terms, unsigned long long period_s,
+				 unsigned long long now_s, const void *secret, size_t len);
 
+/*
+ * AGREE_ELABEL, AGREE_ETIME, AGREE_EK, AGREE_ENOVALUE: the terms are none. If a party votes with
+ * secrets, the ticket is a draft, until all of those have added their locks.
+ */
 AGREE_API int agree_ticket_new(const agree_network *network, const agree_terms *terms,
 			       agree_ticket **ticket);
 /*
  * From a ticket's text, an id of 60 characters, or an instance's name. An id says less: it cannot
- * be proposed to, and what it never had is UNKNOWN. AGREE_ETICKET, AGREE_ETICKETNET,
+ * be voted on, and what it never had is UNKNOWN. AGREE_ETICKET, AGREE_ETICKETNET,
  * AGREE_ETICKETTERMS; AGREE_EID: none of them.
  */
 AGREE_API int agree_ticket_parse(const agree_network *network, const char *text,
@@ -201,6 +233,74 @@ AGREE_API int agree_ticket_text(const agree_ticket *ticket, char *text, size_t *
 /* The instance's domain name, likewise. */
 AGREE_API int agree_ticket_name(const agree_ticket *ticket, char *text, size_t *size);
 AGREE_API void agree_ticket_id(const agree_ticket *ticket, unsigned char id[AGREE_ID_LEN]);
+/* Seconds since 1970. */
+AGREE_API unsigned long long agree_ticket_deadline(const agree_ticket *ticket);
+
+/* What the terms say; of a ticket made from an id 0, NULL and AGREE_ETICKET. */
+AGREE_API unsigned long long agree_ticket_start(const agree_ticket *ticket); /* 0: none */
+AGREE_API unsigned agree_ticket_k(const agree_ticket *ticket);
+AGREE_API size_t agree_ticket_parties(const agree_ticket *ticket); /* 0: open */
+/* 1: it signs, with this key (may be NULL); 0: it votes with secrets; AGREE_ENOTPARTY. */
+AGREE_API int agree_ticket_party_key(const agree_ticket *ticket, unsigned party,
+				     unsigned char key[AGREE_KEY_LEN]);
+/* Octets, not text; NULL: no value is fixed. Good while the ticket is. */
+AGREE_API const void *agree_ticket_value(const agree_ticket *ticket, size_t *len);
+AGREE_API const void *agree_ticket_label(const agree_ticket *ticket, size_t *len);
+
+/* ---- parties ---- */
+
+/*
+ * A party by its secrets. They are for this instance, this party, this answer. The index is among
+ * all parties, from 0. AGREE_ENOTPARTY: there is none, or it has a key.
+ *
+ * agree_party_new makes them (of a draft or not). agree_party_secrets has the caller's: either may
+ * be NULL, then it cannot answer so; AGREE_ESECRET: one opens no lock in the ticket, where that
+ * has one.
+ */
+AGREE_API int agree_party_new(const agree_ticket *ticket, unsigned party, agree_party **out);
+AGREE_API int agree_party_secrets(const agree_ticket *ticket, unsigned party,
+				  const unsigned char *yes, const unsigned char *no,
+				  agree_party **out);
+/* To keep it: AGREE_ESECRET, it has none. Whoever gets it can vote. */
+AGREE_API int agree_party_secret(const agree_party *party, int yes,
+				 unsigned char secret[AGREE_SECRET_LEN]);
+/*
+ * A party by its key: agree_keygen()'s seed; or a function that signs, called inside agree_vote()
+ * only, for keys that are elsewhere: 0, or a negative AGREE_E* that agree_vote() then gives.
+ * AGREE_ENOTPARTY: the ticket has no such key.
+ */
+AGREE_API int agree_party_identity(const agree_ticket *ticket,
+				   const unsigned char seed[AGREE_SECRET_LEN], agree_party **out);
+typedef int agree_sign_cb(void *arg, unsigned char sig[AGREE_SIG_LEN], const void *message,
+			  size_t len);
+AGREE_API int agree_party_signer(const agree_ticket *ticket, const unsigned char key[AGREE_KEY_LEN],
+				 agree_sign_cb *sign, void *arg, agree_party **out);
+AGREE_API unsigned agree_party_index(const agree_party *party);
+/* Wipes its secrets. Requests in flight have their own. */
+AGREE_API void agree_party_free(agree_party *party);
+
+/*
+ * The ticket with this party's locks in, both of them. AGREE_ELOCKED: it has others; AGREE_ETICKET:
+ * the party is another instance's.
+ */
+AGREE_API int agree_ticket_lock(const agree_ticket *ticket, const agree_party *party,
+				agree_ticket **locked);
+/* 1: locks are missing. Drafts can be handed round and locked, nothing else. */
+AGREE_API int agree_ticket_is_draft(const agree_ticket *ticket);
+/*
+ * The network has this instance with exactly these locks, as this outcome proves: of an observer
+ * of this ticket, or handed on and proven by agree_verify(). Votes by secret then need no question
+ * before them. AGREE_ETERMS: the locks are others, so nothing may be revealed; AGREE_EINSTANCE: it
+ * is another instance's or network's; AGREE_EUSAGE: UNKNOWN or FORGOTTEN, which show nothing.
+ */
+AGREE_API int agree_ticket_registered(agree_ticket *ticket, const agree_outcome *outcome);
+
+/* A new identity. The seed is what is to be kept secret. 0 or AGREE_EINTERNAL, AGREE_ENOMEM. */
+AGREE_API int agree_keygen(unsigned char seed[AGREE_SECRET_LEN], unsigned char key[AGREE_KEY_LEN]);
+AGREE_API int agree_public_key(const unsigned char seed[AGREE_SECRET_LEN],
+			       unsigned char key[AGREE_KEY_LEN]);
+/* Overwrites, where a compiler would leave memset() out. */
+AGREE_API void agree_wipe(void *octets, size_t len);
 
 /* ---- requests ---- */
 
@@ -210,19 +310,49 @@ typedef void agree_cb(void *arg, int status, const agree_outcome *outcome);
 enum { AGREE_TCP = 1 }; /* flags: not over UDP */
 
 /*
- * Proposes the value. Status 0 means that the outcome is known, not that it is this value: see
- * agree_outcome_is. To ask again is harmless, and gives the same outcome.
+ * Votes as this party; NULL: in an open instance, which has none. yes: approves the value, NULL
+ * being the one that the terms fix; else vetoes, without a value. Status 0 means that the outcome
+ * is known, not that it is this one. A party's first vote counts; to send it again is harmless.
+ *
+ * wait_ms: if the outcome is not final then, waits so long for it to become so, as agree_observe.
+ *
+ * A secret leaves this process only when the network has proven that it has the instance with
+ * exactly the ticket's locks: unless agree_ticket_registered() says so, this asks first. Status
+ * AGREE_ETERMS: it has others, and nothing was revealed.
+ *
+ * At once: AGREE_EDRAFT; AGREE_ENODESCRIPTOR: a bare id; AGREE_ENOTPARTY, AGREE_ESECRET: the party
+ * is not of this ticket, or has no such secret; AGREE_EFIXED: another value than the fixed one;
+ * AGREE_ENOVALUE; AGREE_EVALUE; AGREE_EBADTERMS: a veto of an open instance.
  */
+enum { AGREE_NO = 0, AGREE_YES = 1 };
+AGREE_API int agree_vote(agree_ctx *ctx, agree_network *network, const agree_ticket *ticket,
+			 const agree_party *party, int yes, const void *value, size_t len,
+			 int wait_ms, unsigned flags, agree_cb *cb, void *arg,
+			 agree_request **request);
+/* The same in an open instance: proposes the value. See agree_outcome_is. */
 AGREE_API int agree_approve(agree_ctx *ctx, agree_network *network, const agree_ticket *ticket,
 			    const void *value, size_t len, unsigned flags, agree_cb *cb, void *arg,
 			    agree_request **request);
 /*
- * Asks for the outcome and changes nothing. wait_ms: if it is not final, waits so long for it to
- * become so; what is known then is given.
+ * Asks for the outcome and votes nothing; an instance with parties is registered by it. wait_ms:
+ * if it is not final, waits so long for it to become so; what is known then is given. Waits share
+ * a connection to a replica, and go on at another one if it breaks.
  */
 AGREE_API int agree_observe(agree_ctx *ctx, agree_network *network, const agree_ticket *ticket,
 			    int wait_ms, unsigned flags, agree_cb *cb, void *arg,
 			    agree_request **request);
+
+/*
+ * For programs without a loop: begin, wait for the callback, and give its status. Other requests of
+ * the context go on meanwhile, and may call back. What comes out is the caller's to free.
+ */
+AGREE_API int agree_network_find_now(agree_ctx *ctx, const char *domain, const char *key,
+				     agree_network **network);
+AGREE_API int agree_vote_now(agree_ctx *ctx, agree_network *network, const agree_ticket *ticket,
+			     const agree_party *party, int yes, const void *value, size_t len,
+			     int wait_ms, unsigned flags, agree_outcome **outcome);
+AGREE_API int agree_observe_now(agree_ctx *ctx, agree_network *network, const agree_ticket *ticket,
+				int wait_ms, unsigned flags, agree_outcome **outcome);
 
 /* ---- outcomes ---- */
 
@@ -257,6 +387,8 @@ AGREE_API unsigned long long agree_outcome_time(const agree_outcome *outcome);
 /* How many approvals decide, and who has approved and vetoed (bit i: party i). */
 AGREE_API void agree_outcome_tally(const agree_outcome *outcome, unsigned *k, unsigned long *yes,
 				   unsigned long *no);
+/* How many approvals are missing, at least; 0 if it is not PENDING. */
+AGREE_API unsigned agree_outcome_needed(const agree_outcome *outcome);
 AGREE_API unsigned long agree_outcome_epoch(const agree_outcome *outcome);
 AGREE_API void agree_outcome_id(const agree_outcome *outcome, unsigned char id[AGREE_ID_LEN]);
 /* RDATA of the AGREE record: with id and key it proves the outcome to anybody, for ever. */

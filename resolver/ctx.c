@@ -36,6 +36,7 @@ int agree_ctx_new(agree_ctx **out)
 		free(ctx);
 		return err;
 	}
+	ctx->streams.io = &ctx->io;
 	stub_settings_init(&ctx->settings);
 	stub_jar_init(&ctx->jar);
 	*out = ctx;
@@ -111,6 +112,15 @@ void stub_ctx_arm(struct agree_ctx *ctx)
 	uint64_t now_ms = stub_now_ms();
 
 	stub_io_wake_at(&ctx->io, deadline_of(ctx, now_ms), now_ms);
+}
+
+void stub_ctx_arm_for(struct agree_ctx *ctx, const struct agree_request *request)
+{
+	uint64_t now_ms = stub_now_ms();
+	uint64_t at = request->done ? now_ms : request->kind->deadline(request, now_ms);
+
+	if (at < ctx->io.wake_at)
+		stub_io_wake_at(&ctx->io, at, now_ms);
 }
 
 static void request_unlink(struct agree_request *request)
@@ -234,6 +244,15 @@ static int loop_check(const struct agree_ctx *ctx, bool own_loop)
 	return (ctx->io.socket == NULL) == own_loop ? 0 : AGREE_EUSAGE;
 }
 
+int stub_loop_check(const struct agree_ctx *ctx)
+{
+	int err = loop_check(ctx, true);
+
+	if (err != 0)
+		return err;
+	return ctx->depth == 0 ? 0 : AGREE_EUSAGE;
+}
+
 int agree_fd(agree_ctx *ctx)
 {
 	int err = loop_check(ctx, true);
@@ -311,14 +330,12 @@ static bool request_is_here(const struct agree_ctx *ctx, const agree_request *re
 
 int agree_wait(agree_ctx *ctx, const agree_request *request, int timeout_ms)
 {
-	int err = loop_check(ctx, true);
+	int err = stub_loop_check(ctx);
 	uint64_t end = timeout_ms < 0 ? UINT64_MAX : stub_now_ms() + (uint64_t)timeout_ms;
 	bool alive = true;
 
 	if (err != 0)
 		return err;
-	if (ctx->depth > 0)
-		return AGREE_EUSAGE; /* inside a callback it might wait for ever */
 	while (alive && request_is_here(ctx, request)) {
 		uint64_t now_ms = stub_now_ms();
 		int wait_ms = -1;

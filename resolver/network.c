@@ -105,6 +105,23 @@ int agree_network_only(const agree_network *network, size_t i, agree_network **o
 	return 0;
 }
 
+int agree_network_of_key(const char *domain, const unsigned char key[AGREE_KEY_LEN],
+			 agree_network **network)
+{
+	struct stub_trust trust = {.why = AGREE_TRUST_CALLER};
+	struct ap_name name;
+
+	if (network == NULL)
+		return AGREE_EUSAGE;
+	*network = NULL;
+	if (domain == NULL || key == NULL)
+		return AGREE_EUSAGE;
+	if (ap_name_parse(&name, domain) != 0)
+		return AGREE_EDOMAIN;
+	memcpy(trust.key, key, sizeof(trust.key));
+	return stub_network_new(network, &name, &trust);
+}
+
 /* ---- what is known of it ---- */
 
 int agree_network_trust(const agree_network *network)

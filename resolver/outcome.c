@@ -19,6 +19,7 @@ _Static_assert((int)AGREE_LABEL_MAX == (int)AP_LABEL_MAX, "a label");
 
 struct agree_outcome {
 	atomic_uint refs;
+	ap_key network; /* under whose key it is proven */
 	ap_id id;
 	uint8_t value[AP_VALUE_MAX + 1]; /* with a NUL */
 	char server[STUB_ADDRESS_TEXT];
@@ -27,8 +28,8 @@ struct agree_outcome {
 	uint8_t wire[AP_MAX_agree];
 };
 
-int stub_outcome_new(struct agree_outcome **out, const ap_id *id, const void *record, size_t len,
-		     const struct stub_address *server)
+int stub_outcome_new(struct agree_outcome **out, const ap_key *network, const ap_id *id,
+		     const void *record, size_t len, const struct stub_address *server)
 {
 	struct agree_outcome *o;
 	struct ap_reader r;
@@ -40,6 +41,7 @@ int stub_outcome_new(struct agree_outcome **out, const ap_id *id, const void *re
 	if (o == NULL)
 		return AGREE_ENOMEM;
 	atomic_init(&o->refs, 1);
+	o->network = *network;
 	o->id = *id;
 	memcpy(o->wire, record, len);
 	o->wire_len = len;
@@ -61,6 +63,7 @@ int agree_verify(const unsigned char key[AGREE_KEY_LEN], const unsigned char id[
 		 const void *wire, size_t len, agree_outcome **outcome)
 {
 	ap_agree agree;
+	ap_key the_key;
 	ap_id the_id;
 	int err;
 
@@ -72,8 +75,21 @@ int agree_verify(const unsigned char key[AGREE_KEY_LEN], const unsigned char id[
 	err = ap_proof_parse(&agree, key, id, (ap_bytes){wire, len}, NULL);
 	if (err != 0)
 		return err;
+	memcpy(the_key.octets, key, sizeof(the_key.octets));
 	memcpy(the_id.octets, id, sizeof(the_id.octets));
-	return stub_outcome_new(outcome, &the_id, wire, len, NULL);
+	return stub_outcome_new(outcome, &the_key, &the_id, wire, len, NULL);
+}
+
+int stub_outcome_of_ticket(const struct agree_outcome *outcome, const struct agree_ticket *ticket)
+{
+	const ap_outcome *o = &outcome->agree.outcome;
+
+	if (memcmp(&outcome->id, &ticket->id, sizeof(ticket->id)) != 0 ||
+	    memcmp(&outcome->network, &ticket->network, sizeof(ticket->network)) != 0)
+		return AGREE_EINSTANCE;
+	if (o->status == AP_STATUS_UNKNOWN || o->status == AP_STATUS_FORGOTTEN)
+		return AGREE_EUSAGE;
+	return memcmp(&o->terms, &ticket->terms, sizeof(ticket->terms)) == 0 ? 0 : AGREE_ETERMS;
 }
 
 agree_outcome *agree_outcome_ref(const agree_outcome *outcome)
@@ -151,6 +167,18 @@ void agree_outcome_tally(const agree_outcome *outcome, unsigned *k, unsigned lon
 	*k = outcome->agree.outcome.k;
 	*yes = outcome->agree.outcome.yes;
 	*no = outcome->agree.outcome.no;
+}
+
+unsigned agree_outcome_needed(const agree_outcome *outcome)
+{
+	const ap_outcome *o = &outcome->agree.outcome;
+	unsigned needed = o->k;
+
+	if (o->status != AP_STATUS_PENDING)
+		return 0;
+	for (uint32_t yes = o->yes; yes != 0 && needed > 0; yes &= yes - 1)
+		needed--;
+	return needed > 0 ? needed : 1; /* they differ in their values */
 }
 
 unsigned long agree_outcome_epoch(const agree_outcome *outcome)

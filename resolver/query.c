@@ -14,6 +14,8 @@ int stub_query_init(struct stub_query *q, const struct stub_query_conf *conf, ui
 	    conf->descriptor.len > AP_MAX_descriptor || conf->tuning.pad_to > STUB_PAD_MAX)
 		return AGREE_EUSAGE;
 	q->conf = *conf;
+	q->bare = conf->bare;
+	q->wait_s = STUB_WAIT_MIN_S;
 	if (!ap_name_of_instance(&q->name, conf->id.octets, &conf->zone))
 		return AGREE_EDOMAIN;
 	if (conf->random(q->nonce.octets, sizeof(q->nonce.octets)) != 0)
@@ -106,8 +108,8 @@ static bool refusals_suffice(const struct stub_query *q)
 /* The gravest of what happened: lies, then answers that said nothing, then silence. */
 static int status_of_failure(const struct stub_query *q, bool time_is_up)
 {
-	static const int order[] = {AGREE_ESIGNATURE, AGREE_ERECORD, AGREE_EPROOF,
-				    AGREE_ENONCE,     AGREE_ENOMEM,  AGREE_EREPLY};
+	static const int order[] = {AGREE_ESIGNATURE, AGREE_ERECORD, AGREE_EPROOF,   AGREE_ENONCE,
+				    AGREE_ENOMEM,     AGREE_EREPLY,  AGREE_EWITHHELD};
 	bool served = false;
 
 	if (refusals_suffice(q))
@@ -178,7 +180,7 @@ static bool round_go_on(struct stub_query *q, uint64_t now_ms)
 
 /* ---- waiting for a final outcome ---- */
 
-/* The one to ask from now on; the one that gave the last answer is kept while it is good. */
+/* The one to ask from now on. */
 static void wait_begin(struct stub_query *q, size_t endpoint, uint64_t at_ms)
 {
 	q->waiting = true;
@@ -207,11 +209,19 @@ static void wait_next_peer(struct stub_query *q, uint64_t now_ms)
 	wait_begin(q, q->wait_peer, now_ms + STUB_WAIT_PAUSE_MS);
 }
 
+/* A replica that lies by silence costs as long as has been waited before, at most. */
+static void wait_lengthen(struct stub_query *q, uint64_t now_ms)
+{
+	if (now_ms + q->conf.tuning.time_ms < q->wait_over)
+		return; /* it did not wait: it is answered sooner than was asked for */
+	q->wait_s = 2 * q->wait_s < STUB_WAIT_MAX_S ? 2 * q->wait_s : STUB_WAIT_MAX_S;
+}
+
 static uint16_t wait_seconds(const struct stub_query *q, uint64_t now_ms)
 {
 	uint64_t left_s = q->wait_until > now_ms ? (q->wait_until - now_ms + 999) / 1000 : 0;
 
-	return (uint16_t)(left_s < STUB_WAIT_S ? left_s : STUB_WAIT_S);
+	return (uint16_t)(left_s < q->wait_s ? left_s : q->wait_s);
 }
 
 static bool wait_go_on(struct stub_query *q, uint64_t now_ms)
@@ -220,6 +230,7 @@ static bool wait_go_on(struct stub_query *q, uint64_t now_ms)
 
 	if (peer->state == STUB_ASKED && now_ms >= q->wait_over) {
 		peer->open = false;
+		wait_lengthen(q, now_ms);
 		wait_next_peer(q, now_ms);
 		return true;
 	}
@@ -254,6 +265,7 @@ static int send_make(struct stub_query *q, size_t endpoint, uint64_t now_ms,
 		return len;
 	peer->state = STUB_ASKED;
 	peer->open = true;
+	peer->bare = q->bare;
 	q->wait_over = now_ms + wait_s * 1000U + q->conf.tuning.time_ms;
 	*send = (struct stub_send){.endpoint = endpoint, .tcp = peer->tcp, .len = (size_t)len};
 	return 0;
@@ -329,10 +341,14 @@ static void on_proven(struct stub_query *q, size_t endpoint, struct stub_judgeme
 	}
 	j->verdict = STUB_PENDING;
 	/* answers are to be fresh each time */
-	if (q->conf.random(q->nonce.octets, sizeof(q->nonce.octets)) != 0)
+	if (q->conf.random(q->nonce.octets, sizeof(q->nonce.octets)) != 0) {
 		finish(q, 0);
-	else
-		wait_begin(q, endpoint, now_ms + (q->waiting ? STUB_WAIT_PAUSE_MS : 0));
+	} else if (q->waiting) { /* each in turn, since one of them may know more than it says */
+		wait_lengthen(q, now_ms);
+		wait_next_peer(q, now_ms);
+	} else {
+		wait_begin(q, endpoint, now_ms);
+	}
 }
 
 static void on_again(struct stub_query *q, size_t endpoint, const struct stub_judgement *j)
@@ -343,6 +359,8 @@ static void on_again(struct stub_query *q, size_t endpoint, const struct stub_ju
 	peer->state = STUB_DUE;
 	if (j->rcode == AP_RCODE_BADCOOKIE)
 		peer->badcookies++;
+	if (j->error == AGREE_ENODESCRIPTOR)
+		q->bare = false;
 	peer->tcp = peer->tcp || j->over_tcp;
 }
 
@@ -375,6 +393,10 @@ enum stub_verdict stub_query_answer(struct stub_query *q, size_t endpoint, bool 
 		peer_conclude(q, endpoint, STUB_OUT, j.error, now_ms);
 		if (!q->done && refusals_suffice(q))
 			finish(q, refusal_of_most(q));
+		break;
+	case STUB_OTHER:
+		q->record_len = 0;
+		finish(q, AGREE_ETERMS);
 		break;
 	case STUB_LIE:
 		peer_conclude(q, endpoint, STUB_OUT, j.error, now_ms);

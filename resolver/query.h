@@ -30,7 +30,8 @@ enum {
 	STUB_MESSAGE_MAX = 8192,   /* octets of the largest request, padding included */
 	STUB_PAD_MAX = AP_UDP_MAX, /* more would not be a datagram of ours */
 	STUB_PAUSE_MS = 250,	   /* before a new round when all have failed at once */
-	STUB_WAIT_S = 30,	   /* one replica is waited on for so long, then asked again */
+	STUB_WAIT_MIN_S = 15,	   /* the first replica is waited on for so long, then another */
+	STUB_WAIT_MAX_S = 240,	   /* for twice as long, and so on up to this */
 	STUB_WAIT_PAUSE_MS = 500,  /* at least between two requests to wait */
 	STUB_BADCOOKIE_MAX = 2,	   /* then TCP */
 };
@@ -43,7 +44,14 @@ struct stub_endpoint {
 enum stub_ask {
 	STUB_READ,    /* QUERY: the id is enough */
 	STUB_APPROVE, /* UPDATE with a value, if no other one stands */
+	STUB_VETO,    /* UPDATE */
 	STUB_OBSERVE, /* UPDATE that changes nothing: the descriptor gets a full answer */
+};
+
+/* Whose vote it is: draft {#votes} */
+struct stub_vote {
+	uint8_t party;
+	ap_credential credential;
 };
 
 struct stub_tuning {
@@ -60,9 +68,12 @@ struct stub_query_conf {
 	enum stub_ask ask;
 	struct ap_name zone;
 	ap_id id;
-	ap_bytes value;	     /* STUB_APPROVE */
-	ap_bytes descriptor; /* encoded; STUB_APPROVE, STUB_OBSERVE */
-	uint32_t wait_ms;    /* 0: the first proven answer; else until it is final or time is up */
+	ap_bytes value;		      /* STUB_APPROVE */
+	ap_bytes descriptor;	      /* encoded; all but STUB_READ */
+	const ap_optdigest *terms;    /* of the descriptor, if it has locks; all but STUB_READ */
+	const struct stub_vote *vote; /* NULL: in an open instance */
+	bool bare;	  /* a vote without descriptor will do, unless a replica asks for it */
+	uint32_t wait_ms; /* 0: the first proven answer; else until it is final or time is up */
 	const struct stub_endpoint *endpoints; /* in the order to ask them */
 	size_t n_endpoints;
 	unsigned f;
@@ -88,6 +99,7 @@ enum stub_verdict {
 	STUB_REFUSAL,
 	STUB_LIE,
 	STUB_PENDING, /* proven, but not final, and there is time left to wait */
+	STUB_OTHER,   /* proven, but about the same id under other terms */
 	STUB_PROVEN
 };
 
@@ -103,6 +115,7 @@ struct stub_peer {
 	enum stub_peer_state state;
 	bool open; /* an answer would be taken */
 	bool tcp;
+	bool bare; /* it was sent no descriptor */
 	bool refused;
 	uint8_t badcookies;
 	uint16_t id;
@@ -119,7 +132,9 @@ struct stub_query {
 	unsigned round;
 	uint64_t hedge_at, round_at; /* when the next one, the next round may be begun */
 	bool waiting;		     /* for a final outcome, at peers[wait_peer] */
+	bool bare;		     /* as conf has it, until a replica wants the descriptor */
 	size_t wait_peer;
+	uint32_t wait_s; /* how long that one is waited on */
 	uint64_t wait_until, wait_at, wait_over;
 	bool done;
 	int status; /* 0: proven */

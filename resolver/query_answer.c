@@ -95,6 +95,31 @@ static const struct ap_rr *record_find(const struct stub_query *q, const struct 
 	return NULL;
 }
 
+/* draft {#votes}: of the same id, and of locks that are not ours. */
+static bool is_other(const struct stub_query *q, const ap_outcome *o)
+{
+	if (q->conf.ask == STUB_READ || q->conf.terms == NULL)
+		return false;
+	if (o->status == AP_STATUS_UNKNOWN || o->status == AP_STATUS_FORGOTTEN)
+		return false;
+	return memcmp(&o->terms, q->conf.terms, sizeof(o->terms)) != 0;
+}
+
+/*
+ * A vote that was executed is in the tally, or has ended the instance. A replica that had a read
+ * ordered in its place, under the same nonce, gives a good proof of too little.
+ */
+static bool is_withheld(const struct stub_query *q, const ap_outcome *o)
+{
+	if (q->conf.ask == STUB_READ)
+		return false;
+	if (o->status == AP_STATUS_UNKNOWN) /* to the descriptor, that is no answer */
+		return true;
+	if (q->conf.ask == STUB_OBSERVE || q->waiting || o->status != AP_STATUS_PENDING)
+		return false;
+	return q->conf.vote == NULL || ((o->yes | o->no) >> q->conf.vote->party & 1) == 0;
+}
+
 static void judge_record(const struct stub_query *q, const struct ap_rr *rr,
 			 struct stub_judgement *j)
 {
@@ -116,9 +141,14 @@ static void judge_record(const struct stub_query *q, const struct ap_rr *rr,
 	conclude(j, err == 0 ? STUB_PROVEN : STUB_LIE, err);
 	j->record = rr->rdata;
 	j->is_final = ap_outcome_is_final(&agree.outcome);
+	if (err == 0 && is_other(q, &agree.outcome))
+		conclude(j, STUB_OTHER, AGREE_ETERMS);
+	else if (err == 0 && is_withheld(q, &agree.outcome))
+		conclude(j, q->waiting ? STUB_NEXT : STUB_LIE, AGREE_EWITHHELD);
 }
 
-static void judge_rcode(const struct ap_dns *m, bool tcp, struct stub_judgement *j)
+static void judge_rcode(const struct stub_peer *peer, const struct ap_dns *m, bool tcp,
+			struct stub_judgement *j)
 {
 	int error = m->edns.has_ede ? ap_error_of_ede(m->edns.ede)->number : AGREE_EREFUSED;
 
@@ -131,6 +161,10 @@ static void judge_rcode(const struct ap_dns *m, bool tcp, struct stub_judgement 
 		conclude(j, STUB_NEXT, m->edns.has_ede ? error : AGREE_ESERVER);
 		break;
 	default:
+		if (peer->bare && error == AGREE_ENODESCRIPTOR) {
+			conclude(j, STUB_AGAIN, error);
+			break;
+		}
 		/* it has too much to do for those that it does not know: TCP shows where we are */
 		j->over_tcp = !tcp && error == AGREE_ERATE;
 		conclude(j, j->over_tcp ? STUB_AGAIN : STUB_REFUSAL, error);
@@ -165,6 +199,6 @@ void stub_judge(struct stub_query *q, size_t endpoint, bool tcp, const void *wir
 		j->over_tcp = peer->badcookies >= STUB_BADCOOKIE_MAX || m.edns.cookie.len <= 8;
 		conclude(j, tcp ? STUB_NEXT : STUB_AGAIN, AGREE_ERATE);
 	} else {
-		judge_rcode(&m, tcp, j);
+		judge_rcode(peer, &m, tcp, j);
 	}
 }

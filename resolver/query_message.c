@@ -15,27 +15,48 @@ _Static_assert((int)PROPOSE_MAX + 12 + 2 * AP_NAME_MAX + 128 <= STUB_MESSAGE_MAX
 	       "a request fits its buffer");
 _Static_assert((int)STUB_PAD_MAX <= STUB_MESSAGE_MAX, "padded too");
 
-static int propose_put(const struct stub_query *q, struct ap_dns_writer *d)
+/* draft {#propose}: no AGREE RRset may be here, which one with this value does not count as. */
+static void prerequisite_put(const struct stub_query *q, struct ap_dns_writer *d)
+{
+	ap_dns_rr(d, (enum ap_section)AP_PREREQUISITE, &q->name, AP_RR_AGREE, AP_CLASS_NONE, 0,
+		  (ap_bytes){NULL, 0});
+}
+
+/* Who waits has voted: what is asked then is the outcome. */
+static void vote_fill(const struct stub_query *q, ap_propose *propose)
 {
 	const struct stub_query_conf *c = &q->conf;
+
+	if (c->ask == STUB_OBSERVE || q->waiting)
+		return;
+	propose->verb = c->ask == STUB_APPROVE ? AP_VERB_APPROVE : AP_VERB_VETO;
+	if (c->ask == STUB_APPROVE)
+		propose->value = c->value;
+	if (c->vote != NULL) {
+		propose->party = c->vote->party;
+		propose->credential = c->vote->credential;
+	}
+	if (q->bare)
+		propose->descriptor = (ap_bytes){NULL, 0};
+}
+
+static int propose_put(const struct stub_query *q, struct ap_dns_writer *d)
+{
 	ap_propose propose = {
 		.version = AP_PROPOSE_VERSION,
-		.verb = c->ask == STUB_APPROVE ? AP_VERB_APPROVE : AP_VERB_OBSERVE,
+		.verb = AP_VERB_OBSERVE,
 		.nonce = q->nonce,
 		.party = AP_PARTY_NONE,
-		.descriptor = c->descriptor,
+		.descriptor = q->conf.descriptor,
 	};
 
-	if (c->ask == STUB_APPROVE) {
-		propose.value = c->value;
-		/* draft {#propose}: no AGREE RRset may be here, which one with this value does
-		 * not count as */
-		ap_dns_rr(d, (enum ap_section)AP_PREREQUISITE, &q->name, AP_RR_AGREE, AP_CLASS_NONE,
-			  0, (ap_bytes){NULL, 0});
-	}
+	vote_fill(q, &propose);
+	if (propose.verb == AP_VERB_APPROVE)
+		prerequisite_put(q, d);
 	ap_propose_put(ap_dns_rr_begin(d, (enum ap_section)AP_UPDATE, &q->name, AP_RR_PROPOSE,
 				       AP_CLASS_IN, 0),
 		       &propose);
+	ap_wipe(&propose.credential, sizeof(propose.credential));
 	return ap_dns_rr_end(d) ? 0 : AGREE_EINTERNAL;
 }
 

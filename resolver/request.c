@@ -13,7 +13,7 @@ void stub_request_begin(struct agree_request *request, struct agree_ctx *ctx,
 		ctx->requests->prev = request;
 	ctx->requests = request;
 	kind->go_on(request, stub_now_ms());
-	stub_ctx_arm(ctx);
+	stub_ctx_arm_for(ctx, request);
 }
 
 void stub_request_done(struct agree_request *request, int status)

@@ -8,78 +8,58 @@
 #include "libproto/crypto.h"
 #include "libproto/ticket.h"
 
-struct agree_terms {
-	uint8_t label[AP_LABEL_MAX];
-	size_t label_len;
-	uint64_t deadline_s;
-	bool fresh;
-};
-
-int agree_terms_new(agree_terms **terms)
+/* Those of a draft may be left out, all of them: then they are zero too. True: some are missing. */
+static bool locks_normalize(ap_descriptor *descriptor)
 {
-	if (terms == NULL)
-		return AGREE_EUSAGE;
-	*terms = calloc(1, sizeof(**terms));
-	return *terms != NULL ? 0 : AGREE_ENOMEM;
+	static const ap_lock none;
+	size_t n = ap_terms_hash_parties(&descriptor->terms);
+	bool is_draft = false;
+
+	if (descriptor->n_locks == 0 && n > 0) {
+		memset(descriptor->locks, 0, sizeof(descriptor->locks));
+		descriptor->n_locks = (uint8_t)n;
+	}
+	for (size_t i = 0; i < n; i++)
+		is_draft = is_draft || memcmp(&descriptor->locks[i], &none, sizeof(none)) == 0;
+	return is_draft;
 }
 
-void agree_terms_free(agree_terms *terms)
-{
-	free(terms);
-}
-
-int agree_terms_label(agree_terms *terms, const void *label, size_t len)
-{
-	if (terms == NULL || (label == NULL && len > 0))
-		return AGREE_EUSAGE;
-	if (len == 0 || len > sizeof(terms->label))
-		return AGREE_ELABEL;
-	memcpy(terms->label, label, len);
-	terms->label_len = len;
-	return 0;
-}
-
-int agree_terms_deadline(agree_terms *terms, unsigned long long seconds)
-{
-	if (terms == NULL)
-		return AGREE_EUSAGE;
-	if (seconds == 0 || seconds > AP_DEADLINE_MAX)
-		return AGREE_ETIME;
-	terms->deadline_s = seconds;
-	return 0;
-}
-
-int agree_terms_fresh(agree_terms *terms)
-{
-	if (terms == NULL)
-		return AGREE_EUSAGE;
-	terms->fresh = true;
-	return 0;
-}
-
-/* ---- tickets ---- */
-
-static int ticket_make(const struct agree_network *network, const ap_descriptor *descriptor,
-		       struct agree_ticket **out)
+int stub_ticket_new(struct agree_ticket **out, const ap_key *network, const struct ap_name *domain,
+		    ap_descriptor *descriptor)
 {
 	struct agree_ticket *t = calloc(1, sizeof(*t));
 	struct ap_writer w;
+	bool ok;
 
+	*out = NULL;
 	if (t == NULL)
 		return AGREE_ENOMEM;
+	t->is_draft = locks_normalize(descriptor);
 	ap_writer_init(&w, t->descriptor, sizeof(t->descriptor));
 	ap_descriptor_put(&w, descriptor);
 	t->descriptor_len = ap_writer_len(&w);
-	if (w.bad != NULL ||
-	    !ap_instance_id(ap_sha256, t->id.octets, network->key.octets, &descriptor->terms)) {
+	t->terms.present = descriptor->n_locks > 0;
+	ok = w.bad == NULL &&
+	     ap_instance_id(ap_sha256, t->id.octets, network->octets, &descriptor->terms);
+	if (ok && t->terms.present)
+		ok = ap_descriptor_digest(ap_sha256, t->terms.it.octets, descriptor);
+	if (!ok) {
 		free(t);
 		return AGREE_EINTERNAL;
 	}
 	t->is_whole = true;
-	t->network = network->key;
-	t->domain = network->domain;
+	t->network = *network;
+	t->domain = *domain;
 	*out = t;
 	return 0;
+}
+
+void stub_ticket_descriptor(const struct agree_ticket *ticket, ap_descriptor *descriptor)
+{
+	struct ap_reader r;
+
+	ap_reader_init(&r, ticket->descriptor, ticket->descriptor_len);
+	ap_descriptor_get(&r, descriptor);
 }
 
 int agree_ticket_new(const agree_network *network, const agree_terms *terms, agree_ticket **ticket)
@@ -92,13 +72,9 @@ int agree_ticket_new(const agree_network *network, const agree_terms *terms, agr
 	*ticket = NULL;
 	if (network == NULL || terms == NULL)
 		return AGREE_EUSAGE;
-	err = ap_ticket_open(&descriptor, (ap_bytes){terms->label, terms->label_len},
-			     terms->deadline_s);
-	if (err != 0)
-		return err;
-	if (terms->fresh && ap_random(descriptor.terms.salt.octets, 16) != 0)
-		return AGREE_EINTERNAL;
-	return ticket_make(network, &descriptor, ticket);
+	err = stub_terms_fill(terms, network->key.octets, &descriptor);
+	return err != 0 ? err
+			: stub_ticket_new(ticket, &network->key, &network->domain, &descriptor);
 }
 
 static int id_take(const struct agree_network *network, const char *text, struct agree_ticket **out)
@@ -134,13 +110,16 @@ int agree_ticket_parse(const agree_network *network, const char *text, agree_tic
 	if (!ap_ticket_is(text, strlen(text)))
 		return id_take(network, text, ticket);
 	err = ap_ticket_parse(&descriptor, room, network->key.octets, text, strlen(text));
-	return err != 0 ? err : ticket_make(network, &descriptor, ticket);
+	return err != 0 ? err
+			: stub_ticket_new(ticket, &network->key, &network->domain, &descriptor);
 }
 
 void agree_ticket_free(agree_ticket *ticket)
 {
 	free(ticket);
 }
+
+/* ---- texts ---- */
 
 static int text_give(const char *from, char *text, size_t *size)
 {
@@ -157,15 +136,13 @@ int agree_ticket_text(const agree_ticket *ticket, char *text, size_t *size)
 {
 	char whole[AP_TICKET_MAX];
 	ap_descriptor descriptor;
-	struct ap_reader r;
 	int err;
 
 	if (ticket == NULL || size == NULL)
 		return AGREE_EUSAGE;
 	if (!ticket->is_whole)
 		return AGREE_ETICKET;
-	ap_reader_init(&r, ticket->descriptor, ticket->descriptor_len);
-	ap_descriptor_get(&r, &descriptor);
+	stub_ticket_descriptor(ticket, &descriptor);
 	err = ap_ticket_make(whole, sizeof(whole), ticket->network.octets, &descriptor);
 	return err != 0 ? err : text_give(whole, text, size);
 }

@@ -1,6 +1,6 @@
 /*
- * The sockets of one query: a connected UDP socket, and a TCP connection where that is needed, for
- * each endpoint. draft {#transport}
+ * The sockets of one query: for each endpoint a connected UDP socket, or a share of a TCP
+ * connection where that is needed. draft {#transport}
  */
 #ifndef STUB_TRANSPORT_H
 #define STUB_TRANSPORT_H
@@ -11,9 +11,11 @@
 #include "resolver/io.h"
 
 struct stub_link;
+struct stub_streams;
 
 struct stub_transport {
 	struct stub_io *io;
+	struct stub_streams *streams;
 	struct stub_address source; /* to send from; len 0: any */
 	uint8_t *buffer;	    /* of `size` octets, for datagrams: shared with others */
 	size_t size;
@@ -28,8 +30,8 @@ struct stub_transport {
 };
 
 /*
- * Sends; over TCP on a new connection, in place of an older one. NULL, or why it cannot be sent.
- * A TCP message may fail later.
+ * Sends. What came before to this endpoint is answered no more if it was over TCP. NULL, or why it
+ * cannot be sent. A TCP message may fail later.
  */
 const char *stub_transport_send(struct stub_transport *t, size_t endpoint,
 				const struct stub_address *address, bool tcp, const void *octets,

@@ -555,7 +555,7 @@ static void waiter_gets_the_last_pending_when_time_is_up(void **state)
 	w.conf.ask = STUB_OBSERVE;
 	w.conf.wait_ms = 1200;
 	assert_int_equal(ask(), 0);
-	assert_string_equal(w.trace, "0u0 0t0 500t0 1000t0");
+	assert_string_equal(w.trace, "0u0 0t0 500t1 1000t2");
 	assert_int_equal(outcome().outcome.status, AP_STATUS_PENDING);
 	assert_in_range(w.now_ms - w.begun_ms, 1200, 1700);
 }
@@ -571,7 +571,7 @@ static void waiter_goes_on_to_another_replica(void **state)
 	w.net.decides_on_wait = true;
 	assert_int_equal(ask(), 0);
 	/* a liar is left at once, a silent one when its time is up */
-	assert_string_equal(w.trace, "0u0 0t0 500t1 36000t2");
+	assert_string_equal(w.trace, "0u0 0t0 500t1 21000t2");
 	assert_decided("late");
 }
 
