@@ -3,12 +3,20 @@
  *
  *	cli_main.c      parse, run, clean
  *	cli_options.c   the command line, one table
- *	cli_verbs.c     what each verb does, one table
+ *	cli_verbs.c     the verbs, one table
+ *	cli_ticket.c    instances from what was typed
+ *	cli_get.c       propose, get, wait: the outcome
+ *	cli_new.c       new, lock: instances and their parties' locks
+ *	cli_vote.c      vote, keygen: parties
+ *	cli_once.c      once: one of many runs a command
+ *	cli_terms.c     verify, show: without a network
  *	cli_ask.c       libagree, asked and waited for
  *	cli_report.c    results and errors, as text, value or JSON
  *	cli_show.c      messages and records, as dig has them
  *	cli_json.c      JSON
  *	cli_proof.c     proofs in files
+ *	cli_secret.c    secrets and identities in files
+ *	cli_file.c      lines, sums, sources of secrets
  *	cli_batch.c     -f
  *	cli_exit.c      exit statuses
  */
@@ -52,7 +60,30 @@ struct cli {
 
 /* Carries out one line: its exit status. */
 int cli_run(struct cli *cli, const struct cli_line *line);
+/* What a line that could not even be read has for a status. */
+int cli_run_failed(const struct cli_line *line, int status);
 void cli_verbs_help(struct ap_text *t);
+
+/* A verb's words behind it and its domain, as many as its row says: the exit status. */
+typedef int cli_verb_fn(struct cli *cli, const struct cli_line *line, const char *const *words,
+			size_t n);
+cli_verb_fn cli_run_propose, cli_run_get, cli_run_wait, cli_run_new, cli_run_lock, cli_run_vote,
+	cli_run_once, cli_run_keygen, cli_run_verify, cli_run_show;
+
+/* ---- cli_ticket.c ---- */
+
+/* Seconds since 1970 that +deadline says, 1 h from now if nothing; is_fresh: as a time from now. */
+int cli_deadline_read(const struct cli *cli, uint64_t *seconds, bool *is_fresh);
+/* What deadline, period, group say; the terms have no label yet. To be freed. */
+int cli_terms_read(struct cli *cli, agree_terms **terms);
+/* TICKET, or LABEL with deadline or period: to propose to. */
+int cli_ticket_to_propose(struct cli *cli, const char *word, agree_ticket **ticket);
+/* TICKET, ID, or LABEL with the absolute deadline or the period that everybody used. detail: words
+ * in place of the error's own, or NULL. */
+int cli_ticket_to_get(struct cli *cli, const char *word, agree_ticket **ticket,
+		      const char **detail);
+/* Milliseconds of +wait; 0 if it is not given. At most AGREE_WAIT_MAX, else AGREE_ETIME. */
+int cli_wait_read(const struct cli *cli, int *wait_ms);
 
 /* ---- cli_ask.c ---- */
 
@@ -60,9 +91,22 @@ void cli_verbs_help(struct ap_text *t);
 int cli_ask_configure(struct cli *cli);
 /* Sets cli->network. */
 int cli_ask_network(struct cli *cli, const char *domain);
-/* value NULL: observes. The outcome is the caller's. */
-int cli_ask_outcome(struct cli *cli, agree_network *network, const agree_ticket *ticket,
-		    const char *value, int wait_ms, agree_outcome **outcome);
+
+struct cli_question {
+	const agree_ticket *ticket;
+	enum { CLI_OBSERVES, CLI_APPROVES, CLI_VETOES } does;
+	const agree_party *party; /* NULL: in an open instance */
+	const char *value;	  /* NULL: the fixed one, or none */
+	uint64_t wait_ms;
+};
+/* The outcome is the caller's. */
+int cli_ask_outcome(struct cli *cli, agree_network *network, const struct cli_question *question,
+		    agree_outcome **outcome);
+
+/* ---- cli_get.c ---- */
+
+/* Asks, and reports: the exit status. With +replicas each one. */
+int cli_ask_and_report(struct cli *cli, const struct cli_question *question);
 
 /* ---- cli_report.c ---- */
 
@@ -73,10 +117,17 @@ struct cli_result {
 	char ticket[AP_TICKET_MAX]; /* "": there is none */
 	const char *trust;	    /* why its key is trusted */
 	const char *proposed;	    /* NULL: nothing was */
+	unsigned parties;	    /* of the ticket; 0: open, or not known */
+	bool is_draft;
 };
 
 void cli_report_command(struct cli *cli);
 void cli_report_outcome(struct cli *cli, const struct cli_result *result);
+/* Name, ticket, domain and trust of a result: 0 or AGREE_E*. */
+int cli_result_fill(struct cli_result *result, const agree_network *network,
+		    const agree_ticket *ticket);
+/* +proof: 0 or AGREE_E*. */
+int cli_result_save(struct cli *cli, const struct cli_result *result);
 void cli_report_network(struct cli *cli, const agree_network *network);
 /* A ticket and its instance: of `new`. */
 void cli_report_ticket(struct cli *cli, const struct cli_result *result, const uint8_t *id);
@@ -115,7 +166,11 @@ enum {
 	CLI_EXIT_UNKNOWN = 15,
 	CLI_EXIT_FORGOTTEN = 16,
 	CLI_EXIT_OTHERWISE = 17,
-	CLI_EXIT_NOKEY = 18
+	CLI_EXIT_NOKEY = 18,
+	/* of once, as of timeout(1) and env(1) */
+	CLI_EXIT_ONCE = 125,
+	CLI_EXIT_NOEXEC = 126,
+	CLI_EXIT_NOCOMMAND = 127
 };
 /* proposed: NULL if nothing was. */
 int cli_exit_of_outcome(const agree_outcome *outcome, const char *proposed);

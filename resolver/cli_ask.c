@@ -209,23 +209,50 @@ static void on_asked(void *arg, int status, const agree_outcome *outcome)
 	asked->outcome = agree_outcome_ref(outcome);
 }
 
-int cli_ask_outcome(struct cli *cli, agree_network *network, const agree_ticket *ticket,
-		    const char *value, int wait_ms, agree_outcome **outcome)
+static int ask_begin(struct cli *cli, agree_network *network, const struct cli_question *q,
+		     int wait_ms, struct asked *asked)
+{
+	if (q->does == CLI_OBSERVES)
+		return agree_observe(cli->ctx, network, q->ticket, wait_ms, 0, on_asked, asked,
+				     NULL);
+	return agree_vote(cli->ctx, network, q->ticket, q->party, q->does == CLI_APPROVES, q->value,
+			  q->value != NULL ? strlen(q->value) : 0, wait_ms, 0, on_asked, asked,
+			  NULL);
+}
+
+static int ask_once(struct cli *cli, agree_network *network, const struct cli_question *q,
+		    int wait_ms, agree_outcome **outcome)
 {
 	struct asked asked = {AGREE_EINTERNAL, NULL};
-	int err;
+	int err = ask_begin(cli, network, q, wait_ms, &asked);
 
-	cli->begun_ms = now_ms();
-	cli->answer_len = 0;
-	if (value != NULL)
-		err = agree_approve(cli->ctx, network, ticket, value, strlen(value), 0, on_asked,
-				    &asked, NULL);
-	else
-		err = agree_observe(cli->ctx, network, ticket, wait_ms, 0, on_asked, &asked, NULL);
 	if (err == 0)
 		err = agree_wait(cli->ctx, NULL, -1);
 	if (err == 0)
 		err = asked.status;
 	*outcome = asked.outcome;
 	return err;
+}
+
+int cli_ask_outcome(struct cli *cli, agree_network *network, const struct cli_question *question,
+		    agree_outcome **outcome)
+{
+	struct cli_question q = *question;
+	unsigned long long end;
+	int err;
+
+	cli->begun_ms = now_ms();
+	cli->answer_len = 0;
+	end = cli->begun_ms + q.wait_ms;
+	for (;;) {
+		unsigned long long now = now_ms(), left = end > now ? end - now : 0;
+
+		err = ask_once(cli, network, &q, left < AGREE_WAIT_MAX ? (int)left : AGREE_WAIT_MAX,
+			       outcome);
+		if (err != 0 || agree_outcome_final(*outcome) || left <= AGREE_WAIT_MAX)
+			return err;
+		/* one request does not wait for so long */
+		agree_outcome_free(*outcome);
+		q.does = CLI_OBSERVES;
+	}
 }

@@ -35,7 +35,7 @@ static int run(struct cli *cli, struct cli_line *line, int argc, char **argv)
 
 	err = cli_options_parse(line, (size_t)argc - 1, (const char *const *)argv + 1, error);
 	if (err != 0)
-		return cli_report_error(cli, AGREE_EUSAGE, error);
+		return cli_run_failed(line, cli_report_error(cli, AGREE_EUSAGE, error));
 	if (line->options.version) {
 		fprintf(cli->out, "agree %s\n", agree_version());
 		return CLI_EXIT_OK;

@@ -21,7 +21,14 @@
 static const struct cli_option rows[] = {
 	/* what is asked */
 	TEXT("deadline", 0, deadline, NULL, "TIME", "in TIME from now (600s, 10m, 1h, 1d: a fresh instance), or at TIME (RFC 3339: the same instance for everybody); default 1h")
-	TEXT("wait", 0, wait, NULL, "TIME", "get: wait so long for a final outcome")
+	TEXT("period", 0, period, NULL, "TIME", "the instance of this period, in place of a deadline: each 60s to 366d, aligned to UTC")
+	TEXT("group", 0, group, NULL, "FILE", "with +period: a secret that the hosts share, so that others cannot take the turn")
+	TEXT("parties", 0, parties, NULL, "LIST", "new: its parties, with commas: keys of 43 characters, or `lock` for one that votes with secrets")
+	NUMBER("k", 0, k, 1, 32, NULL, 1, "new: how many parties must concur; default: all")
+	TEXT("value", 0, value, NULL, "VALUE", "new: the only value that may be decided; once: what to record; vote: the value")
+	TEXT("secrets", 0, secrets, NULL, "FILE", "new, lock: where to keep secrets (new: FILE.0, FILE.1...); vote: whose they are")
+	TEXT("identity", 0, identity, NULL, "FILE", "vote: the key to sign with, of agree keygen")
+	TEXT("wait", 0, wait, NULL, "TIME", "get, vote, wait: wait so long for a final outcome; once: ask so long")
 	TEXT("proof", 0, proof, NULL, "FILE", "save ticket and record there: agree verify FILE proves them")
 	FLAG("replicas", 0, replicas, false, false, NULL, "ask every replica, and show each answer")
 	/* whose key, and where */
@@ -223,6 +230,11 @@ static int server_set(struct cli_options *options, const char *argument, char er
 	return 0;
 }
 
+static bool is_once(const struct cli_line *line)
+{
+	return line->n_words > 0 && strcmp(line->words[0], "once") == 0;
+}
+
 int cli_options_parse(struct cli_line *line, size_t n, const char *const *arguments,
 		      char error[CLI_ERROR_MAX])
 {
@@ -236,7 +248,11 @@ int cli_options_parse(struct cli_line *line, size_t n, const char *const *argume
 		used = 1;
 		if (only_words || a[0] == '\0' || strcmp(a, "-") == 0)
 			err = word_add(line, a, error);
-		else if (strcmp(a, "--") == 0)
+		else if (strcmp(a, "--") == 0 && is_once(line)) {
+			line->command = arguments + i + 1;
+			line->n_command = n - i - 1;
+			break;
+		} else if (strcmp(a, "--") == 0)
 			only_words = true;
 		else if (a[0] == '@')
 			err = server_set(&line->options, a, error);

@@ -4,7 +4,8 @@
  *
  *	[@SERVER[#PORT]] [-p PORT] [VERB] DOMAIN [ARGUMENTS] [+[no]option[=value]]...
  *
- * --[no-]option[=value] is the same as +[no]option[=value]; behind -- nothing is an option.
+ * --[no-]option[=value] is the same as +[no]option[=value]; behind -- nothing is an option: there
+ *are words, or, if the verb is `once`, the command that it runs.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
@@ -24,15 +25,18 @@ struct cli_options {
 	bool generic, multiline, replicas, tofu, tcp, cookie, recurse, trust_ad;
 	bool help, version, only_v4, only_v6;
 	/* numbers; -1: not given */
-	long time_s, tries, bufsize, padding, port, faulty;
+	long time_s, tries, bufsize, padding, port, faulty, k;
 	/* texts; NULL: not given */
 	const char *key, *dns, *deadline, *proof, *wait, *known, *source, *batch, *server;
+	const char *period, *value, *parties, *secrets, *identity, *group;
 };
 
 struct cli_line {
 	struct cli_options options;
 	const char *words[CLI_WORDS_MAX]; /* verb, domain, arguments */
 	size_t n_words;
+	const char *const *command; /* behind --; NULL: none */
+	size_t n_command;
 };
 
 void cli_options_init(struct cli_options *options);

@@ -14,25 +14,16 @@
 #include "libproto/crypto.h"
 #include "libproto/instance.h"
 #include "libproto/name.h"
-
-enum { SUM_LEN = 12, SUM_TEXT = 16 };
+#include "resolver/cli_file.h"
 
 static const char first_line[] = "agree-proof 1\n";
 
 /* ---- text ---- */
 
-static void sum_make(uint8_t sum[32], const char *text, size_t len)
-{
-	const ap_bytes part = {(const uint8_t *)text, len};
-
-	ap_sha256(sum, &part, 1);
-}
-
 void cli_proof_show(struct ap_text *t, const struct cli_proof *proof)
 {
 	size_t begin = ap_text_len(t);
 	char id[AP_ID_TEXT + 1];
-	uint8_t sum[32];
 
 	ap_label_of_id(id, proof->id);
 	ap_text_addf(t, "%sdomain: %s\n", first_line, proof->domain);
@@ -41,25 +32,7 @@ void cli_proof_show(struct ap_text *t, const struct cli_proof *proof)
 	ap_text_addf(t, "id: %s\nrecord: ", id);
 	ap_base64url_show(t, proof->record, proof->record_len);
 	ap_text_add(t, "\n");
-	sum_make(sum, t->start + begin, ap_text_len(t) - begin);
-	ap_text_add(t, "sum: ");
-	ap_base64url_show(t, sum, SUM_LEN);
-	ap_text_add(t, "\n");
-}
-
-/* The rest of the next line, if it begins so. */
-static bool line_take(const char **at, const char *end, const char *name, const char **rest,
-		      size_t *len)
-{
-	size_t name_len = strlen(name);
-	const char *nl = memchr(*at, '\n', (size_t)(end - *at));
-
-	if (nl == NULL || (size_t)(nl - *at) < name_len || memcmp(*at, name, name_len) != 0)
-		return false;
-	*rest = *at + name_len;
-	*len = (size_t)(nl - *rest);
-	*at = nl + 1;
-	return true;
+	cli_file_sum(t, begin);
 }
 
 static bool text_take(char *out, size_t size, const char *text, size_t len)
@@ -77,15 +50,16 @@ static bool fields_take(struct cli_proof *proof, const char **at, const char *en
 	size_t len;
 	int n;
 
-	if (!line_take(at, end, "agree-proof 1", &rest, &len) || len != 0 ||
-	    !line_take(at, end, "domain: ", &rest, &len) ||
+	if (!cli_file_take(at, end, "agree-proof 1", &rest, &len) || len != 0 ||
+	    !cli_file_take(at, end, "domain: ", &rest, &len) ||
 	    !text_take(proof->domain, sizeof(proof->domain), rest, len))
 		return false;
-	if (line_take(at, end, "ticket: ", &rest, &len) &&
+	if (cli_file_take(at, end, "ticket: ", &rest, &len) &&
 	    !text_take(proof->ticket, sizeof(proof->ticket), rest, len))
 		return false;
-	if (!line_take(at, end, "id: ", &rest, &len) || ap_label_to_id(proof->id, rest, len) != 0 ||
-	    !line_take(at, end, "record: ", &rest, &len))
+	if (!cli_file_take(at, end, "id: ", &rest, &len) ||
+	    ap_label_to_id(proof->id, rest, len) != 0 ||
+	    !cli_file_take(at, end, "record: ", &rest, &len))
 		return false;
 	n = ap_base64url_parse(proof->record, sizeof(proof->record), rest, len);
 	proof->record_len = n > 0 ? (size_t)n : 0;
@@ -101,7 +75,8 @@ int cli_proof_parse(struct cli_proof *proof, const char *text, size_t len)
 
 	memset(proof, 0, sizeof(*proof));
 	if (len >= CLI_PROOF_FILE_MAX || !fields_take(proof, &at, end) ||
-	    !line_take(&at, end, "sum: ", &rest, &rest_len) || rest_len != SUM_TEXT || at != end)
+	    !cli_file_take(&at, end, "sum: ", &rest, &rest_len) || rest_len != CLI_SUM_TEXT ||
+	    at != end)
 		return AGREE_EPROOFFILE;
 	ap_text_init(&t, again, sizeof(again));
 	cli_proof_show(&t, proof);

@@ -117,6 +117,37 @@ static void stats_show(struct cli *cli, struct ap_text *t)
 	ap_text_addf(t, ";; MSG SIZE  rcvd: %zu\n\n", cli->answer_len);
 }
 
+/* Of an instance with parties that is not decided yet. */
+static void tally_show(struct ap_text *t, const agree_outcome *outcome)
+{
+	unsigned long sides[2];
+	static const char *const names[] = {"yes", "no"};
+	unsigned needed = agree_outcome_needed(outcome), k;
+
+	agree_outcome_tally(outcome, &k, &sides[0], &sides[1]);
+	ap_text_addf(t, ";; TALLY: %u of the parties must agree", k);
+	for (int side = 0; side < 2; side++) {
+		if (sides[side] == 0)
+			continue;
+		ap_text_addf(t, ", %s:", names[side]);
+		for (unsigned i = 0; i < AGREE_PARTIES_MAX; i++)
+			if ((sides[side] >> i & 1) != 0)
+				ap_text_addf(t, " %u", i);
+	}
+	if (needed > 0)
+		ap_text_addf(t, ", %u more needed", needed);
+	ap_text_add(t, "\n");
+}
+
+static bool has_tally(const struct cli_result *r)
+{
+	unsigned long yes, no;
+	unsigned k;
+
+	agree_outcome_tally(r->outcome, &k, &yes, &no);
+	return k > 0 && (r->parties > 0 || k > 1 || (yes | no) != 0);
+}
+
 /* The line that is ours. */
 static void agreement_show(struct ap_text *t, const struct cli_result *r)
 {
@@ -129,6 +160,8 @@ static void agreement_show(struct ap_text *t, const struct cli_result *r)
 		ap_text_add(t, " otherwise than proposed");
 	ap_text_addf(t, ", sequence %llu, epoch %lu, signature: good (key from %s)\n",
 		     agree_outcome_sequence(r->outcome), agree_outcome_epoch(r->outcome), r->trust);
+	if (has_tally(r))
+		tally_show(t, r->outcome);
 	if (r->ticket[0] != '\0')
 		ap_text_addf(t, ";; TICKET: %s\n", r->ticket);
 }
@@ -181,7 +214,7 @@ static void json_value(struct cli_json *j, const agree_outcome *outcome)
 		cli_json_null(j, "value_hex");
 }
 
-/* Of the open instances that there are, k is 1 and nobody has a vote of his own. */
+/* In an open instance k is 1 and nobody has a vote of his own. */
 static void json_tally(struct cli_json *j, const agree_outcome *outcome)
 {
 	unsigned long yes, no;
@@ -222,6 +255,8 @@ static void outcome_json(struct cli *cli, const struct cli_result *r)
 	else
 		cli_json_null(&j, "time");
 	json_tally(&j, r->outcome);
+	if (has_tally(r) && agree_outcome_status(r->outcome) == AGREE_PENDING)
+		cli_json_number(&j, "needed", agree_outcome_needed(r->outcome));
 	cli_json_number(&j, "epoch", agree_outcome_epoch(r->outcome));
 	cli_json_bool(&j, "verified", true); /* others are never shown */
 	cli_json_text(&j, "trust", r->trust);
@@ -273,6 +308,8 @@ void cli_report_ticket(struct cli *cli, const struct cli_result *r, const uint8_
 		cli_json_text(&j, "id", label);
 		cli_json_text(&j, "name", r->name);
 		cli_json_time(&j, "deadline", deadline * 1000);
+		cli_json_number(&j, "parties", r->parties);
+		cli_json_bool(&j, "draft", r->is_draft);
 		cli_json_end(&j);
 	} else if (cli->options->short_form) {
 		ap_text_addf(&t, "%s\n", r->ticket);
@@ -281,6 +318,9 @@ void cli_report_ticket(struct cli *cli, const struct cli_result *r, const uint8_
 			ap_text_addf(&t, ";; INSTANCE: %s\n;; DEADLINE: ", r->name);
 			ap_text_time(&t, deadline * 1000);
 			ap_text_add(&t, "\n");
+			if (r->is_draft)
+				ap_text_add(&t, ";; DRAFT: parties have yet to add their locks, "
+						"each with: agree lock TICKET INDEX\n");
 		}
 		ap_text_addf(&t, "%s\n", r->ticket);
 	}

@@ -159,6 +159,10 @@ static bool propose_show(struct ap_text *t, const struct cli_options *options, a
 	}
 	if (p.party != AP_PARTY_NONE)
 		ap_text_addf(t, " party=%u", (unsigned)p.party);
+	/* not what it is: this goes to screens and logs */
+	if (p.credential.kind != AP_CREDENTIAL_NONE)
+		ap_text_add(t, p.credential.kind == AP_CREDENTIAL_SECRET ? " by=secret"
+									 : " by=signature");
 	ap_text_addf(t, "%snonce=", gap(options));
 	ap_text_hex(t, p.nonce.octets, sizeof(p.nonce.octets));
 	ap_text_addf(t, "%sdescriptor=", gap(options));

@@ -208,6 +208,32 @@ static void reply_begin(struct exchange *x, struct ap_dns_writer *d, uint8_t *ou
 	ap_dns_edns(d, &x->edns);
 }
 
+static size_t answer_rcode(struct exchange *x, uint16_t rcode, uint16_t ede, uint16_t flags,
+			   uint8_t *out)
+{
+	struct ap_dns_writer d;
+
+	x->edns.has_ede = ede != 0;
+	x->edns.ede = ede;
+	x->edns.ede_text = "as the test says";
+	reply_begin(x, &d, out);
+	ap_dns_rcode(&d, rcode);
+	ap_dns_flag(&d, flags);
+	return ap_dns_end(&d);
+}
+
+static size_t answer_record(struct fakenet *net, struct exchange *x, const struct ap_name *name,
+			    const uint8_t id[AP_ID_LEN], const ap_outcome *outcome, uint8_t *out)
+{
+	uint8_t record[AP_MAX_agree];
+	struct ap_dns_writer d;
+	size_t len = record_make(net, x->mood, id, outcome, record);
+
+	reply_begin(x, &d, out);
+	ap_dns_rr(&d, AP_ANSWER, name, AP_RR_AGREE, AP_CLASS_IN, 0, (ap_bytes){record, len});
+	return reply_end(x->mood, &d, out);
+}
+
 static size_t answer_instance(struct fakenet *net, struct exchange *x, uint8_t *out)
 {
 	uint8_t id[AP_ID_LEN], record[AP_MAX_agree];
@@ -217,6 +243,7 @@ static size_t answer_instance(struct fakenet *net, struct exchange *x, uint8_t *
 	ap_propose propose;
 	ap_outcome outcome;
 	size_t len;
+	uint16_t ede;
 
 	if (!request_read(net, m, &name, id, &propose)) {
 		reply_begin(x, &d, out);
@@ -224,6 +251,9 @@ static size_t answer_instance(struct fakenet *net, struct exchange *x, uint8_t *
 		return ap_dns_end(&d);
 	}
 	net->sequence++;
+	if (fakenet_vote(net, x->mood, id, &propose, &outcome, &ede))
+		return ede != 0 ? answer_rcode(x, AP_RCODE_REFUSED, ede, 0, out)
+				: answer_record(net, x, &name, id, &outcome, out);
 	reply_begin(x, &d, out);
 	if (value_differs(net, id, propose.value) && propose.verb == AP_VERB_APPROVE)
 		ap_dns_rcode(&d, AP_RCODE_YXRRSET);
@@ -242,20 +272,6 @@ static size_t answer_instance(struct fakenet *net, struct exchange *x, uint8_t *
 	ap_dns_flag(&d, m->opcode == AP_OPCODE_QUERY ? AP_FLAG_AA : 0);
 	ap_dns_rr(&d, AP_ANSWER, &name, AP_RR_AGREE, AP_CLASS_IN, 0, (ap_bytes){record, len});
 	return reply_end(x->mood, &d, out);
-}
-
-static size_t answer_rcode(struct exchange *x, uint16_t rcode, uint16_t ede, uint16_t flags,
-			   uint8_t *out)
-{
-	struct ap_dns_writer d;
-
-	x->edns.has_ede = ede != 0;
-	x->edns.ede = ede;
-	x->edns.ede_text = "as the test says";
-	reply_begin(x, &d, out);
-	ap_dns_rcode(&d, rcode);
-	ap_dns_flag(&d, flags);
-	return ap_dns_end(&d);
 }
 
 /* ---- lookups ---- */

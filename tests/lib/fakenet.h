@@ -13,7 +13,7 @@
 #include "libproto/dns.h"
 
 enum { FAKENET_REPLICAS_MAX = 4, FAKENET_INSTANCES_MAX = 64, FAKENET_EPOCH = 7 };
-enum { FAKENET_CONNECTIONS_MAX = 8 };
+enum { FAKENET_CONNECTIONS_MAX = 8, FAKENET_PARTIES_MAX = 16, FAKENET_HELD_MAX = 1024 };
 
 enum fakenet_mood {
 	FAKENET_HONEST,
@@ -28,9 +28,30 @@ enum fakenet_mood {
 	FAKENET_BAD_RECORD,   /* RDATA that does not decode */
 	FAKENET_NODATA,	      /* NOERROR, and nothing */
 	FAKENET_SERVFAIL,
-	FAKENET_REFUSES,   /* with an extended error, see `ede` */
-	FAKENET_TRUNCATES, /* TC over UDP, honest over TCP */
-	FAKENET_BADCOOKIE  /* likes no cookie, not even its own */
+	FAKENET_REFUSES,	 /* with an extended error, see `ede` */
+	FAKENET_TRUNCATES,	 /* TC over UDP, honest over TCP */
+	FAKENET_BADCOOKIE,	 /* likes no cookie, not even its own */
+	FAKENET_WITHHOLDS,	 /* votes are read only, under the same nonce */
+	FAKENET_WANTS_DESCRIPTOR /* NoDescriptor to votes without */
+};
+
+/* An instance with parties. */
+struct fakenet_parties {
+	uint8_t id[AP_ID_LEN];
+	uint8_t descriptor[AP_MAX_descriptor];
+	size_t len;
+	uint32_t yes, no;
+	uint8_t status; /* 0: undecided */
+	uint8_t value[AP_VALUE_MAX];
+	size_t value_len;
+	uint64_t sequence, time_ms;
+};
+
+/* A request that waits, over TCP. */
+struct fakenet_held {
+	uint8_t octets[512];
+	size_t len;
+	uint8_t replica, connection;
 };
 
 struct fakenet {
@@ -60,6 +81,14 @@ struct fakenet {
 		uint64_t sequence, time_ms;
 	} instances[FAKENET_INSTANCES_MAX];
 	size_t n_instances;
+	struct fakenet_parties parties[FAKENET_PARTIES_MAX];
+	size_t n_parties;
+	unsigned secrets_seen, bare_votes; /* votes that came */
+	/* over TCP: connections stay, and who asks to wait is answered by fakenet_release() */
+	bool holds;
+	struct fakenet_held held[FAKENET_HELD_MAX];
+	size_t n_held;
+	unsigned accepted; /* connections, ever */
 };
 
 /* n honest replicas at example.test. The time is 2026-12-01T00:00:00Z. */
@@ -70,11 +99,20 @@ void fakenet_clear(struct fakenet *net);
 size_t fakenet_answer(struct fakenet *net, unsigned i, bool tcp, const uint8_t *wire, size_t len,
 		      uint8_t *out);
 
+/* Registers an instance with parties, as somebody who had these locks did. */
+void fakenet_register(struct fakenet *net, const uint8_t id[AP_ID_LEN], ap_bytes descriptor);
+struct fakenet_parties *fakenet_parties_find(struct fakenet *net, const uint8_t id[AP_ID_LEN]);
+/* Carries out a request of an instance with parties; false: it is none. ede: it is refused. */
+bool fakenet_vote(struct fakenet *net, enum fakenet_mood mood, const uint8_t id[AP_ID_LEN],
+		  const ap_propose *propose, ap_outcome *outcome, uint16_t *ede);
+
 /* Sockets on 127.0.0.1, ports of the system's choice, UDP and TCP the same. */
 void fakenet_open(struct fakenet *net);
 void fakenet_close(struct fakenet *net);
 /* This one's are closed: nothing listens there. */
 void fakenet_kill(struct fakenet *net, unsigned i);
+/* Answers all that wait, the last first. */
+void fakenet_release(struct fakenet *net);
 /* Answers what has come, waiting at most so long for something, and for fd (-1: none) too. */
 void fakenet_serve(struct fakenet *net, int fd, int timeout_ms);
 

@@ -105,28 +105,79 @@ static void connection_accept(struct fakenet *net, unsigned i)
 		if (net->replicas[i].connections[k] >= 0)
 			continue;
 		net->replicas[i].connections[k] = fd;
+		net->accepted++;
 		return;
 	}
 	if (fd >= 0)
 		close(fd);
 }
 
-/* One message, which came whole, and its answer; then the connection is closed. */
-static void connection_serve(struct fakenet *net, unsigned i, unsigned k)
+static void connection_close(struct fakenet *net, unsigned i, unsigned k)
 {
-	uint8_t head[2], in[AP_DNS_MAX], out[2 + AP_DNS_MAX];
-	int fd = net->replicas[i].connections[k];
-	size_t answer = 0;
+	close(net->replicas[i].connections[k]);
+	net->replicas[i].connections[k] = -1;
+}
 
-	if (all_read(fd, head, 2) && all_read(fd, in, (size_t)(head[0] << 8 | head[1])))
-		answer =
-			fakenet_answer(net, i, true, in, (size_t)(head[0] << 8 | head[1]), out + 2);
+static void message_answer(struct fakenet *net, unsigned i, unsigned k, const uint8_t *in,
+			   size_t len)
+{
+	uint8_t out[2 + AP_DNS_MAX];
+	size_t answer = fakenet_answer(net, i, true, in, len, out + 2);
+
 	out[0] = (uint8_t)(answer >> 8);
 	out[1] = (uint8_t)answer;
 	if (answer > 0)
-		(void)send(fd, out, answer + 2, MSG_NOSIGNAL);
-	close(fd);
-	net->replicas[i].connections[k] = -1;
+		(void)send(net->replicas[i].connections[k], out, answer + 2, MSG_NOSIGNAL);
+}
+
+static bool message_hold(struct fakenet *net, unsigned i, unsigned k, const uint8_t *in, size_t len)
+{
+	struct fakenet_held *held = &net->held[net->n_held];
+	struct ap_dns m;
+
+	if (!net->holds || ap_dns_request(&m, in, len) != 0 || !m.edns.has_wait)
+		return false;
+	assert_true(net->n_held < FAKENET_HELD_MAX && len <= sizeof(held->octets));
+	memcpy(held->octets, in, len);
+	held->len = len;
+	held->replica = (uint8_t)i;
+	held->connection = (uint8_t)k;
+	net->n_held++;
+	return true;
+}
+
+/* One message, which came whole, and its answer; then the connection is closed, unless it is to be
+ * held. */
+static void connection_serve(struct fakenet *net, unsigned i, unsigned k)
+{
+	uint8_t head[2], in[AP_DNS_MAX];
+	int fd = net->replicas[i].connections[k];
+	size_t len;
+
+	if (!all_read(fd, head, 2)) {
+		connection_close(net, i, k);
+		return;
+	}
+	len = (size_t)(head[0] << 8 | head[1]);
+	if (!all_read(fd, in, len)) {
+		connection_close(net, i, k);
+		return;
+	}
+	if (!message_hold(net, i, k, in, len))
+		message_answer(net, i, k, in, len);
+	if (!net->holds)
+		connection_close(net, i, k);
+}
+
+void fakenet_release(struct fakenet *net)
+{
+	while (net->n_held > 0) {
+		const struct fakenet_held *held = &net->held[--net->n_held];
+
+		if (net->replicas[held->replica].connections[held->connection] >= 0)
+			message_answer(net, held->replica, held->connection, held->octets,
+				       held->len);
+	}
 }
 
 /* The descriptors of one replica: UDP, TCP, connections. */
