@@ -1,8 +1,8 @@
 /*
  * Atomic commit across databases of several parties: PostgreSQL holds each party's half of a deal,
- * prepared; a network of replicas decides whether all of them commit. See README.md.
+ * prepared; a network of replicas decides whether all of them commit, under a ticket made by agree
+ *new. See README.md.
  *
- *	pgcommit new DOMAIN SECONDS VALUE KEY KEY...	prints a ticket: what is agreed on, by whom
  *	pgcommit run DOMAIN TICKET			does our half; may be repeated
  *	pgcommit recover				goes on with all that a crash left behind
  *	pgcommit settle GID PROOF			without the network, by the other party's
@@ -499,48 +499,14 @@ static enum result verb_settle(struct deal *d, char **args)
 	return result;
 }
 
-/* An instance of its own, that needs all of its parties. */
-static enum result verb_new(struct deal *d, char **args)
-{
-	unsigned char key[AGREE_KEY_LEN];
-	agree_terms *terms = NULL;
-	char text[GID_MAX];
-	size_t size = sizeof(text);
-	int err = find(d, args[0]);
-
-	if (err == 0)
-		err = agree_terms_new(&terms);
-	if (err == 0)
-		err = agree_terms_fresh(terms);
-	if (err == 0)
-		err = agree_terms_deadline(terms, (unsigned long long)(time(NULL) + atol(args[1])));
-	if (err == 0)
-		err = agree_terms_value(terms, args[2], strlen(args[2]));
-	for (int i = 3; err == 0 && args[i] != NULL; i++) {
-		err = agree_key_parse(key, args[i]);
-		if (err == 0)
-			err = agree_terms_party(terms, key);
-	}
-	if (err == 0)
-		err = agree_ticket_new(d->network, terms, &d->ticket);
-	if (err == 0)
-		err = agree_ticket_text(d->ticket, text, &size);
-	agree_terms_free(terms);
-	if (err != 0)
-		return fail("new", err);
-	printf("%s\n", text);
-	return COMMITTED;
-}
-
 static const struct {
 	const char *name;
 	enum result (*run)(struct deal *d, char **args);
-	int at_least, at_most;
+	int args;
 } verbs[] = {
-	{"new", verb_new, 5, 34},
-	{"run", verb_run, 2, 2},
-	{"recover", verb_recover, 0, 0},
-	{"settle", verb_settle, 2, 2},
+	{"run", verb_run, 2},
+	{"recover", verb_recover, 0},
+	{"settle", verb_settle, 2},
 };
 
 int main(int argc, char **argv)
@@ -552,9 +518,8 @@ int main(int argc, char **argv)
 
 	while (i < n && (argc < 2 || strcmp(argv[1], verbs[i].name) != 0))
 		i++;
-	if (i == n || argc - 2 < verbs[i].at_least || argc - 2 > verbs[i].at_most) {
-		fprintf(stderr, "usage: pgcommit new DOMAIN SECONDS VALUE KEY KEY... | "
-				"run DOMAIN TICKET | recover | settle GID PROOF\n");
+	if (i == n || argc - 2 != verbs[i].args) {
+		fprintf(stderr, "usage: pgcommit run DOMAIN TICKET | recover | settle GID PROOF\n");
 		return FAILED;
 	}
 	err = agree_ctx_new(&d.ctx);
