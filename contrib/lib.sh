@@ -5,7 +5,7 @@
 build_packages="autoconf automake libtool pkg-config gcc libc6-dev make libc-ares-dev libssl-dev libevent-dev \
 libsodium-dev liblmdb-dev"
 check_packages="$build_packages libcmocka-dev clang-14 libclang-rt-14-dev xz-utils mandoc ruby-kramdown-rfc2629 python3 jq nsd \
-bind9-dnsutils knot-dnsutils ldnsutils tshark dnsperf procps strace spin"
+bind9-dnsutils knot-dnsutils ldnsutils tshark dnsperf procps strace spin postgresql libpq-dev"
 bench_packages="$build_packages libcmocka-dev nsd dnsperf bind9-dnsutils procps"
 
 die() {

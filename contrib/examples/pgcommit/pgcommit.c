@@ -1,20 +1,18 @@
 /*
- * Atomic commit across databases of several parties: PostgreSQL holds each party's half of a deal,
- * prepared; a network of replicas decides whether all of them commit, under a ticket made by agree
- *new. See README.md.
+ * Atomic commit across the databases of several parties: PostgreSQL holds each party's half of a
+ * deal, prepared; a network of replicas decides whether all of them commit. See README.md.
  *
- *	pgcommit run DOMAIN TICKET			does our half; may be repeated
- *	pgcommit recover				goes on with all that a crash left behind
- *	pgcommit settle GID PROOF			without the network, by the other party's
- *proof
+ *	pgcommit run DOMAIN TICKET	does our half; harmless to repeat
+ *	pgcommit recover		goes on with all that a crash has left prepared
+ *	pgcommit settle GID PROOF	without the network, by the proof that another party has
  *
  * The rule that all rests on: we approve only what is prepared here, and what is prepared ends only
  * as the network has decided. So whatever dies at whatever moment, nobody commits alone.
  *
- * Environment: that of libpq(PGHOST, PGDATABASE...); AGREE_IDENTITY, the file with our key, made by
- * agree keygen; AGREE_KEY, the network's key (else the one in known_networks); AGREE_DNS, the
- * server to look the network up at. PGCOMMIT_HOOK is for tests: a command that is run with the
- * name of each step before it is done.
+ * Environment: that of libpq (PGHOST, PGDATABASE...); AGREE_IDENTITY, the file with our key, made
+ * by agree keygen; AGREE_KEY, the network's key, else it is that of known_networks or DNSSEC;
+ * AGREE_DNS, the server to look the network up at. PGCOMMIT_HOOK is for tests: a command that is
+ * run at each step, with the step's name.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -328,16 +326,21 @@ static int vote(const struct deal *d, int yes, int wait_ms, agree_outcome **outc
 	return err != 0 ? err : answer.status;
 }
 
-/* draft {#retention}: FORGOTTEN says that there was an end, not which. */
+/* draft {#retention}: there was an end, but this does not say which. So nothing is done. */
 static enum result forgotten(const struct deal *d)
 {
 	fprintf(stderr,
-		"pgcommit: %s stays prepared: the network has FORGOTTEN whether it was committed, "
-		"and to guess could be wrong. Ask the other party for its record:\n"
+		"pgcommit: FORGOTTEN: the network no longer knows whether %s was committed\n",
+		d->id);
+	if (is_prepared(d) != 1)
+		return FORGOTTEN;
+	fprintf(stderr,
+		"It stays prepared, since to guess could be wrong. Ask the other party for its "
+		"record,\n"
 		"  SELECT encode(proof, 'hex') FROM agree_proof WHERE id = '%s'\n"
 		"and run: pgcommit settle '%s' PROOF\n"
-		"If there is none, see README.md.\n",
-		d->id, d->id, d->gid);
+		"If it has none, see \"Forgotten\" in README.md.\n",
+		d->id, d->gid);
 	return FORGOTTEN;
 }
 
@@ -425,10 +428,12 @@ static enum result recover_one(struct deal *d, const char *gid)
 {
 	char domain[GID_MAX];
 	const char *ticket = gid_split(gid, domain);
+	enum result result = IN_DOUBT;
 	int err = find(d, domain);
-	enum result result = err == 0 ? deal_open(d, ticket) : fail(gid, err);
 
-	if (result == COMMITTED)
+	if (err != 0)
+		fail(gid, err);
+	else if (deal_open(d, ticket) == COMMITTED)
 		result = vote_and_conclude(d, true, 0);
 	deal_clear(d);
 	return result;
