@@ -209,6 +209,17 @@ static int is_prepared(const struct deal *d)
 		      d->gid);
 }
 
+/*
+ * It is, as the server itself says, and so it stays. The server shows it a moment before a
+ * synchronous standby has it, if there is one; a commit of ours ends only when the standby has all
+ * that is before.
+ */
+static bool is_promised(const struct deal *d)
+{
+	return is_prepared(d) == 1 &&
+	       db_has(d, "SELECT pg_logical_emit_message(true, $1, '')", "pgcommit") == 1;
+}
+
 static int is_done(const struct deal *d)
 {
 	return db_has(d, "SELECT 1 FROM agree_done WHERE id = $1", d->id);
@@ -222,6 +233,8 @@ static bool db_open(struct deal *d)
 		return false;
 	}
 	/* what is prepared must still be so after a power cut: it is a promise */
+	if (!db_good(d, PQexec(d->db, "SET synchronous_commit = on")))
+		return false;
 	if (db_has(d, "SELECT 1 WHERE current_setting('fsync') = $1", "on") == 1)
 		return true;
 	refuse("the server runs with fsync off, so it cannot keep a promise");
@@ -391,13 +404,10 @@ static enum result run_deal(struct deal *d)
 		return said(d, COMMITTED, "committed before");
 	if (prepared < 0)
 		return FAILED;
-	if (prepared == 0) {
-		if (!work(d) && PQstatus(d->db) == CONNECTION_OK)
-			PQclear(PQexec(d->db, "ROLLBACK"));
-		/* not what became of our command counts, but what the server says */
-		prepared = is_prepared(d);
-	}
-	return vote_and_conclude(d, prepared == 1, wait_ms);
+	if (prepared == 0 && !work(d) && PQstatus(d->db) == CONNECTION_OK)
+		PQclear(PQexec(d->db, "ROLLBACK"));
+	/* not what became of our command counts, but what the server says now */
+	return vote_and_conclude(d, is_promised(d), wait_ms);
 }
 
 static int find(struct deal *d, const char *domain)
@@ -433,7 +443,7 @@ static enum result recover_one(struct deal *d, const char *gid)
 
 	if (err != 0)
 		fail(gid, err);
-	else if (deal_open(d, ticket) == COMMITTED)
+	else if (deal_open(d, ticket) == COMMITTED && is_promised(d))
 		result = vote_and_conclude(d, true, 0);
 	deal_clear(d);
 	return result;
