@@ -229,6 +229,7 @@ static size_t answer_record(struct fakenet *net, struct exchange *x, const struc
 	struct ap_dns_writer d;
 	size_t len = record_make(net, x->mood, id, outcome, record);
 
+	len -= x->mood == FAKENET_BAD_RECORD;
 	reply_begin(x, &d, out);
 	ap_dns_rr(&d, AP_ANSWER, name, AP_RR_AGREE, AP_CLASS_IN, 0, (ap_bytes){record, len});
 	return reply_end(x->mood, &d, out);
@@ -251,6 +252,8 @@ static size_t answer_instance(struct fakenet *net, struct exchange *x, uint8_t *
 		return ap_dns_end(&d);
 	}
 	net->sequence++;
+	if (x->mood == FAKENET_REPLAYS)
+		propose.nonce.octets[0] ^= 1;
 	if (fakenet_vote(net, x->mood, id, &propose, &outcome, &ede))
 		return ede != 0 ? answer_rcode(x, AP_RCODE_REFUSED, ede, 0, out)
 				: answer_record(net, x, &name, id, &outcome, out);
@@ -263,8 +266,6 @@ static size_t answer_instance(struct fakenet *net, struct exchange *x, uint8_t *
 		instance_decide(net, id, (ap_bytes){(const uint8_t *)"late", 4});
 	if (x->mood == FAKENET_OTHER_RECORD)
 		id[36] ^= 1;
-	if (x->mood == FAKENET_REPLAYS)
-		propose.nonce.octets[0] ^= 1;
 	outcome_of(net, id, propose.descriptor.len > 0, &propose.nonce, &outcome);
 	len = record_make(net, x->mood, id, &outcome, record);
 	if (x->mood == FAKENET_BAD_RECORD)
