@@ -159,18 +159,28 @@ killed_and_again() {
 	run "$1" "$t"
 	wait $!
 }
-# At each step one dies, and comes back when the deadline has passed and the other has ended.
+# At each step one dies, and comes back when all is over: who had not approved before has it aborted by the deadline.
+# Whether an approval has arrived that was just sent, the other's end tells.
 killed_and_late() {
 	account "late-$1-$2"
-	t=$(ticket "late-$1-$2 50" +deadline=12s)
+	case $2 in
+	work | prepare | prepare-sent | vote) ends=13 seconds=5 ;;
+	vote-sent) ends='0 13' seconds=20 ;;
+	*) ends=0 seconds=60 ;;
+	esac
+	t=$(ticket "late-$1-$2 50" "+deadline=${seconds}s")
 	exits 137 killing party "$2" "$1" "$t" &
 	status=0
 	run "$(other "$1")" "$t" || status=$?
 	wait $!
-	case $2 in
-	work | prepare | prepare-sent | vote) [ "$status" = 13 ] ;;
-	*) [ "$status" = 0 ] ;;
-	esac
+	case " $ends " in *" $status "*) echo "$1 $2 $status" >>"$work/ended" ;; *) return 1 ;; esac
+}
+as_the_other_ended() {
+	while read -r victim step status; do
+		[ "$status" = 0 ] && want=50 || want=0
+		has "late-$victim-$step" $want
+	done <"$work/ended"
+	[ "$(wc -l <"$work/ended")" = 18 ]
 }
 # Both, with each party and each step, at once.
 parties_are_killed() {
@@ -189,9 +199,8 @@ parties_are_killed() {
 	recover
 	for name in bank atm; do
 		for step in $steps; do has "again-$name-$step" 50; done
-		for step in work prepare prepare-sent vote; do has "late-$name-$step" 0; done
-		for step in vote-sent proof finish finish-sent end; do has "late-$name-$step" 50; done
 	done
+	as_the_other_ended
 }
 
 # The server of each party, in a transfer of its own, at the same step; both transfers meet both servers.
