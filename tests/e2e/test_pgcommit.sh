@@ -164,8 +164,8 @@ killed_and_again() {
 killed_and_late() {
 	account "late-$1-$2"
 	case $2 in
-	work | prepare | prepare-sent | vote) ends=13 seconds=5 ;;
-	vote-sent) ends='0 13' seconds=20 ;;
+	work | prepare | prepare-sent | vote) ends=13 seconds=14 ;;
+	vote-sent) ends='0 13' seconds=14 ;;
 	*) ends=0 seconds=60 ;;
 	esac
 	t=$(ticket "late-$1-$2 50" "+deadline=${seconds}s")
@@ -182,17 +182,20 @@ as_the_other_ended() {
 	done <"$work/ended"
 	[ "$(wc -l <"$work/ended")" = 18 ]
 }
-# Both, with each party and each step, at once.
+# The late ones, all at once, have time for the others.
 parties_are_killed() {
 	: >"$work/reached"
 	pids=
-	for way in killed_and_late killed_and_again; do
-		for victim in bank atm; do
-			for step in $steps; do
-				$way "$victim" "$step" &
-				pids="$pids $!"
-			done
+	for victim in bank atm; do
+		for step in $steps; do
+			killed_and_late "$victim" "$step" &
+			pids="$pids $!"
 		done
+	done
+	for step in $steps; do
+		killed_and_again bank "$step" &
+		pids="$pids $!"
+		killed_and_again atm "$step"
 	done
 	for pid in $pids; do wait "$pid"; done
 	reached_all
