@@ -5,7 +5,7 @@
 build_packages="autoconf automake libtool pkg-config gcc libc6-dev make libc-ares-dev libssl-dev libevent-dev \
 libsodium-dev liblmdb-dev"
 check_packages="$build_packages libcmocka-dev clang-14 libclang-rt-14-dev xz-utils mandoc ruby-kramdown-rfc2629 python3 jq nsd \
-bind9-dnsutils knot-dnsutils ldnsutils tshark dnsperf procps strace spin"
+bind9-dnsutils knot-dnsutils ldnsutils tshark dnsperf procps strace spin postgresql libpq-dev"
 bench_packages="$build_packages libcmocka-dev nsd dnsperf bind9-dnsutils procps"
 
 die() {
@@ -23,6 +23,19 @@ as_root() {
 	fi
 }
 
+# Debian's PostgreSQL would make a database server and start it, which nobody here needs: tests start their own.
+no_cluster=/etc/postgresql-common/createcluster.d/agree-tests.conf
+apt_install() {
+	as_root apt-get update -qq || return 1
+	case " $* " in
+	*" postgresql "*) as_root sh -c "mkdir -p ${no_cluster%/*} && echo create_main_cluster = false >$no_cluster" ;;
+	esac
+	apt_status=0
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" || apt_status=$?
+	[ ! -e $no_cluster ] || as_root rm -f $no_cluster
+	return $apt_status
+}
+
 # Installs those of the packages that are missing, and says which.
 install_missing() {
 	missing=
@@ -33,8 +46,7 @@ install_missing() {
 	echo "Installing:$missing"
 	log=$(mktemp)
 	# shellcheck disable=SC2086
-	if ! { as_root apt-get update -qq &&
-		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
+	if ! apt_install $missing >"$log" 2>&1; then
 		tail -n 20 "$log" >&2
 		rm -f "$log"
 		die "apt-get could not install$missing"
