@@ -1,0 +1,177 @@
+#!/bin/sh
+# Two hosts, one service: the witness, its guard or its service dies at each step, or sleeps. Never are there two primaries
+# at once in the log of the resource, and the fencing numbers rise.
+. "$(dirname "$0")/lib.sh"
+command -v python3 >/dev/null || skip_all "no python3: install the Debian package python3"
+
+example=$top_srcdir/contrib/examples/failover
+steps="started ticket claimed clocked leased serving"
+# Leases of 5 s in place of minutes; their instances are on from 2 s before them.
+period=5 bound=300
+export WITNESS_AHEAD=2 REAL_AGREE="$build/resolver/agree" AGREE="$top_srcdir/tests/e2e/short_period.py"
+
+# scenario NAME: $at is its directory. What it starts ends with it.
+scenario() {
+	at=$work/$1 label=$1
+	mkdir -p "$at"
+	trap end_all EXIT
+}
+# witness HOST [VARIABLE=VALUE...]: in the background, its process id in $last
+witness() {
+	name=$1
+	shift
+	background env "AGREE_OPTIONS=+dns=$host#$port +key=$(key)" "$@" "$example/witness" "$domain" "$label" "$name" \
+		"$at/$name" "$period" "$bound" -- "$example/service" "$at/resource" "$name" 2>>"$at/$name.log"
+	echo "$last" >>"$at/pids"
+}
+# Services are in groups of their own, as the witness does it: they end when their lease is gone.
+end_all() {
+	while read -r pid; do kill -TERM "$pid" 2>/dev/null || :; done <"$at/pids"
+	rm -f "$at"/*/lease
+}
+dead() { ! kill -0 "$1" 2>/dev/null; }
+has_written() { grep -q " $1 " "$at/resource/log" 2>/dev/null; }
+# has_written_since HOST MS
+has_written_since() { awk -v h="$1" -v t="$2" '$2 == h && $1 > t { n++ } END { exit n == 0 }' "$at/resource/log"; }
+
+# Lines are "MS HOST FENCE works", in the order in which the resource took them. A host's turn is all lines of one fencing
+# number on end; turns may not return, fences never sink, no fence is two hosts', and a new host begins only when the old
+# one's lease is over: two bounds later, less what the last line took.
+never_two() {
+	awk -v gap=$((2 * bound - 100)) '
+		$3 < fence { print "the fence sinks: " $0; bad = 1 }
+		($3 in owner) && owner[$3] != $2 { print "two hosts with one fence: " $0; bad = 1 }
+		host != "" && $2 != host && $3 == fence { print "another host, no new fence: " $0; bad = 1 }
+		host != "" && $2 != host && $1 < last + gap { print "overlaps: " last " " $0; bad = 1 }
+		{ owner[$3] = $2; fence = $3; host = $2; last = $1 }
+		END { if (NR == 0) print "nothing was written"; exit bad || NR == 0 }
+	' "$at/resource/log"
+}
+
+# A dies at the step, B takes over; A comes back, B is killed, A takes over again.
+dies_at() {
+	scenario "at-$1"
+	witness A "WITNESS_DIE_AT=$1"
+	victim=$last
+	eventually 20 dead "$victim"
+	witness B
+	b=$last
+	eventually 25 has_written B
+	witness A
+	kill -KILL "$b"
+	since=$(date +%s%3N)
+	eventually 25 has_written_since A "$since"
+	never_two
+}
+crowd() {
+	running=
+	for step in $steps; do
+		(set -ex && dies_at "$step") >"$work/log.$step" 2>&1 &
+		running="$running $!:$step"
+	done
+	bad=0
+	for one in $running; do
+		wait "${one%%:*}" && continue
+		bad=$((bad + 1))
+		echo "== ${one#*:}"
+		tail -n 20 "$work/log.${one#*:}"
+		tail -n 5 "$work/at-${one#*:}"/*.log "$work/at-${one#*:}/resource/log"
+	done
+	[ "$bad" = 0 ]
+}
+
+group_of() { pgrep -f "^/bin/sh $example/service $at/resource $1\$"; }
+
+# All of A sleeps between its look at the lease and its write, past the end of the lease: what it writes then is refused.
+sleeper_is_fenced_off() {
+	scenario sleeper
+	witness A "SERVICE_SLEEPS=$at/sleep"
+	a=$last
+	eventually 20 has_written A
+	guards=$(pgrep -P "$a")
+	# the witness and its guard first: nobody is left to end the service
+	kill -STOP "$a" $guards
+	touch "$at/sleep"
+	witness B
+	eventually 25 has_written B
+	service=$(group_of A)
+	rm "$at/sleep"
+	kill -CONT $service
+	eventually 5 grep -q ' A ' "$at/resource/refused"
+	kill -CONT "$a" $guards
+	never_two
+}
+
+# The witness alone dies, its service goes on: the guard ends it with the lease, and the other host begins after that.
+guard_ends_the_service() {
+	scenario guard
+	witness A
+	a=$last
+	eventually 20 has_written A
+	kill -KILL "$a"
+	witness B
+	eventually 25 has_written B
+	[ -z "$(group_of A)" ]
+	never_two
+}
+
+# A host with a wrong clock does not serve, though it gets the lease: its clock and the network's differ.
+wrong_clock_does_not_serve() {
+	scenario clock
+	mkdir "$at/bin"
+	cat >"$at/bin/date" <<-'END'
+		#!/bin/sh
+		if [ "$*" = +%s%3N ]; then echo $(($(/bin/date +%s%3N) - 900)); else exec /bin/date "$@"; fi
+	END
+	chmod +x "$at/bin/date"
+	witness A "PATH=$at/bin:$PATH"
+	eventually 15 grep -q 'the clock is off' "$at/A.log"
+	[ ! -e "$at/resource/log" ]
+}
+
+# Who is primary stays so over many leases, without a gap, also when a replica dies.
+renews_without_a_gap() {
+	scenario renews
+	witness A
+	eventually 20 has_written A
+	witness B
+	"$localnet" kill 2 --dir "$net"
+	eventually 20 three_leases
+	"$localnet" restart 2 --dir "$net"
+	never_two
+	not has_written B
+	awk 'NR > 1 && $1 > last + 1500 { print "a gap: " last " " $0; bad = 1 } { last = $1 } END { exit bad }' \
+		"$at/resource/log"
+}
+three_leases() { [ "$(awk '{ print $3 }' "$at/resource/log" | sort -u | wc -l)" -ge 3 ]; }
+
+# The real thing, with a period of a minute: one of two hosts has the lease, and `agree once` says the same.
+real_periods_are_taken() {
+	scenario real
+	t=$(ask new real-lease +period=120s +short)
+	ask propose "$t" A +short >"$work/a"
+	exits 17 ask propose real-lease B +period=120s
+	[ "$(cat "$work/a")" = A ]
+}
+
+side_by_side() {
+	running=
+	for one in sleeper_is_fenced_off guard_ends_the_service wrong_clock_does_not_serve; do
+		(set -ex && "$one") >"$work/log.$one" 2>&1 &
+		running="$running $!:$one"
+	done
+	for one in $running; do
+		if wait "${one%%:*}"; then :; else echo failed >>"$work/log.${one#*:}"; fi
+	done
+}
+passed() { tail -n 50 "$work/log.$1"; [ "$(tail -n 1 "$work/log.$1")" != failed ]; }
+
+network_start
+check "either host dies at each step" crowd
+check "others, side by side" side_by_side
+check "who slept past its lease is fenced off" passed sleeper_is_fenced_off
+check "a service outlives its witness until its lease ends" passed guard_ends_the_service
+check "a host with a wrong clock does not serve" passed wrong_clock_does_not_serve
+check "a primary goes on without a gap" renews_without_a_gap
+check "periods of the real length" real_periods_are_taken
+finish
