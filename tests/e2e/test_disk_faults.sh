@@ -22,7 +22,7 @@ others_serve() { serves 10 $others; }
 comes_back() {
 	"$localnet" restart --dir "$net" $which
 	catches_up $which 20
-	serves 10 $which
+	serves 30 $which
 }
 
 # ---- faults of single system calls ----
@@ -101,7 +101,7 @@ slow_disk() {
 	sleep 3
 	is_running $which
 	eventually 2 serve_at_once
-	serves 10 $which
+	serves 30 $which
 	"$localnet" kill --dir "$net" $which
 	comes_back
 }
@@ -148,7 +148,7 @@ full_disk() {
 	sleep 1
 	is_running $which || in_room "$localnet" restart --dir "$net" $which
 	catches_up $which 20
-	serves 10 $which
+	serves 30 $which
 	"$localnet" kill --dir "$net" $which
 	room_close
 	comes_back
