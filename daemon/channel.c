@@ -51,10 +51,14 @@ struct channel {
 
 /* ---- the BIO ---- */
 
+/* channel_put() keeps to the backlog's limit; what TLS says by itself, to a side that asks for new
+ * keys again and again and reads nothing, ends at twice that. */
 static int bio_write(BIO *bio, const char *octets, int len)
 {
 	struct channel *c = BIO_get_data(bio);
 
+	if (evbuffer_get_length(c->records) > 2 * c->conf.backlog_max + RECORD)
+		return -1;
 	return len > 0 && evbuffer_add(c->records, octets, (size_t)len) == 0 ? len : -1;
 }
 

@@ -648,10 +648,14 @@ static void execute(struct run *r, const struct pbft_effect *e)
 
 void effect_merge_due(struct run *r)
 {
+	struct journal_place last;
+
 	if (r->merge_due.token == 0 || r->merge_due.token > journal_done(r->journal) ||
 	    !r->may_merge)
 		return;
 	r->merge_due.token = 0;
+	last = journal_last(r->journal);
+	index_journal(r->index, &last);
 	index_stable(r->index, r->merge_due.seq);
 	if (index_error(r->index) != NULL)
 		run_fail(r, index_error(r->index));

@@ -18,8 +18,10 @@ enum {
 	LATE_MS = 2000, /* draft {#transfer}: "who is silent for two seconds" */
 	LAG = 4096,	/* batches behind: a transfer is faster than their execution */
 	STRANDED_MS = 1000,
-	WRITES_MAX = 16, /* runs of chunks that wait for the store */
-	RETRY_MS = 200,	 /* between looks at whether one is needed */
+	LOOK_CHUNKS = 32, /* of those that are looked for in one turn, and octets that are hashed */
+	LOOK_OCTETS = 1 << 20, /* then: some milliseconds */
+	WRITES_MAX = 16,       /* runs of chunks that wait for the store */
+	RETRY_MS = 200,	       /* between looks at whether one is needed */
 };
 
 struct fetch_state {
@@ -39,6 +41,8 @@ struct fetch_state {
 	/* the view is durable above the state before that is in the store: draft {#transfer} */
 	bool due, kept;
 	uint64_t token;
+	/* where the look at what is stored goes on: in this section of that attempt */
+	uint64_t look_first, look_at, look_begun;
 };
 
 struct fetch_state *fetch_state_new(const struct run *r)
@@ -195,27 +199,43 @@ static void send_question(struct run *r, const struct transfer_order *o)
 	peers_send(r->peers, (uint16_t)(1u << (o->to - 1)), type, (struct iovec[]){{octets, n}}, 1);
 }
 
-/* What is stored here already, from before or from a transfer that was broken off. */
-static void find_stored(struct run *r, uint64_t first, uint64_t last)
+/* One of them; octets that had to be hashed for it. */
+static size_t find_chunk(struct transfer *t, struct merge *m, uint64_t seq)
 {
-	struct transfer *t = &r->fetch_state->t;
+	const uint8_t *right = transfer_leaf(t, seq);
+	uint64_t time_ms;
+	ap_bytes outcomes;
+	uint8_t leaf[32];
+
+	if (right == NULL || !merge_chunk(m, seq, &time_ms, &outcomes))
+		return 0;
+	transfer_leaf_hash(ap_sha256, seq, time_ms, outcomes, leaf);
+	if (memcmp(leaf, right, 32) == 0)
+		transfer_found(t, seq, time_ms);
+	return outcomes.len;
+}
+
+/* What is stored here already, from before or from a transfer that was broken off. A section may
+ * be a hundred full batches: piece by piece. false: there is more of it. */
+static bool find_stored(struct run *r, uint64_t first, uint64_t last)
+{
+	struct fetch_state *f = r->fetch_state;
 	struct merge *m = index_merge(r->index);
+	size_t octets = 0, n = 0;
 
-	merge_read_begin(m);
-	for (uint64_t seq = first; seq <= last; seq++) {
-		const uint8_t *right = transfer_leaf(t, seq);
-		uint64_t time_ms;
-		ap_bytes outcomes;
-		uint8_t leaf[32];
-
-		if (right == NULL || !merge_chunk(m, seq, &time_ms, &outcomes))
-			continue;
-		transfer_leaf_hash(ap_sha256, seq, time_ms, outcomes, leaf);
-		if (memcmp(leaf, right, 32) == 0)
-			transfer_found(t, seq, time_ms);
+	if (f->look_first != first || f->look_begun != f->t.begun) {
+		f->look_first = f->look_at = first;
+		f->look_begun = f->t.begun;
 	}
+	merge_read_begin(m);
+	for (; f->look_at <= last && octets < LOOK_OCTETS && n < LOOK_CHUNKS; f->look_at++, n++)
+		octets += find_chunk(&f->t, m, f->look_at);
 	merge_read_end(m);
-	transfer_looked(t, first);
+	if (f->look_at <= last)
+		return false;
+	f->look_first = 0;
+	transfer_looked(&f->t, first);
+	return true;
 }
 
 static struct merge_job *install_job(const struct fetch_state *f, const struct run *r)
@@ -224,6 +244,7 @@ static struct merge_job *install_job(const struct fetch_state *f, const struct r
 
 	if (job == NULL)
 		return NULL;
+	job->journal = journal_last(r->journal);
 	job->seq = f->t.size;
 	job->floor_ms = f->floor_ms;
 	job->horizon_ms = r->net.horizon_s * 1000;
@@ -308,6 +329,7 @@ uint64_t fetch_state_turn(struct run *r)
 	struct fetch_state *f = r->fetch_state;
 	uint64_t now = run_now();
 	struct transfer_order o;
+	bool more = false;
 
 	look(r, now);
 	if (f->t.phase == TRANSFER_IDLE)
@@ -317,13 +339,15 @@ uint64_t fetch_state_turn(struct run *r)
 		f->t.full = index_absorbing(r->index) >= WRITES_MAX;
 		transfer_next(&f->t, now, &o);
 		if (o.kind == TRANSFER_LOOK)
-			find_stored(r, o.first, o.last);
+			more = !find_stored(r, o.first, o.last);
 		else if (o.kind == TRANSFER_INSTALL)
 			f->due = true;
 		else if (o.kind != TRANSFER_NOTHING)
 			send_question(r, &o);
-	} while (o.kind != TRANSFER_NOTHING && r->failure[0] == '\0');
+	} while (o.kind != TRANSFER_NOTHING && !more && r->failure[0] == '\0');
 	install_due(r);
+	if (more)
+		return now;
 	return transfer_wake(&f->t, now);
 }
 

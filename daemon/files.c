@@ -2,13 +2,17 @@
 
 #include "daemon/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static const char ASIDE[] = ".damaged.";
 
 static int path_of(char path[DISK_PATH_MAX], const char *dir, const char *name, const char *suffix,
 		   struct disk_error *why)
@@ -115,23 +119,73 @@ int files_wipe(const char *dir, const char *name, struct disk_error *why)
 	return status != 0 ? status : disk_sync_dir(dir, why);
 }
 
+/* "NAME.damaged.12": 12; anything else: 0. */
+static unsigned long aside_number(const char *entry, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(entry, name, n) != 0 || strncmp(entry + n, ASIDE, sizeof(ASIDE) - 1) != 0)
+		return 0;
+	entry += n + sizeof(ASIDE) - 1;
+	n = strspn(entry, "0123456789");
+	return n == 0 || n > 9 || entry[n] != '\0' ? 0 : strtoul(entry, NULL, 10);
+}
+
+/* A file, or a directory of files; what else is in there stays, and it with that. */
+static void drop(int at, const char *entry)
+{
+	int fd = openat(at, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *inner = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *e;
+
+	if (fd < 0) {
+		(void)unlinkat(at, entry, 0);
+		return;
+	}
+	while (inner != NULL && (e = readdir(inner)) != NULL)
+		(void)unlinkat(fd, e->d_name, 0); /* no directory, so not "." or ".." */
+	if (inner != NULL)
+		closedir(inner);
+	else
+		close(fd);
+	(void)unlinkat(at, entry, AT_REMOVEDIR);
+}
+
+/* The highest number of those that are aside; those below `before` go. */
+static unsigned long aside_walk(const char *dir, const char *name, unsigned long before)
+{
+	DIR *d = opendir(dir);
+	unsigned long highest = 0;
+	const struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		unsigned long number = aside_number(e->d_name, name);
+
+		if (number > highest)
+			highest = number;
+		if (number > 0 && number < before)
+			drop(dirfd(d), e->d_name);
+	}
+	if (d != NULL)
+		closedir(d);
+	return highest;
+}
+
 int files_aside(const char *dir, const char *name, struct disk_error *why)
 {
-	char path[DISK_PATH_MAX], aside[DISK_PATH_MAX];
+	unsigned long number = aside_walk(dir, name, 0) + 1;
+	char path[DISK_PATH_MAX], aside[DISK_PATH_MAX], suffix[32];
 	int status = path_of(path, dir, name, "", why);
-	struct stat st;
 
-	for (unsigned number = 1; status == 0; number++) {
-		char suffix[32];
-
-		snprintf(suffix, sizeof(suffix), ".damaged.%u", number);
+	snprintf(suffix, sizeof(suffix), "%s%lu", ASIDE, number);
+	if (status == 0)
 		status = path_of(aside, dir, name, suffix, why);
-		if (status == 0 && lstat(aside, &st) != 0)
-			break;
-	}
 	if (status != 0)
 		return status;
 	if (rename(path, aside) != 0)
 		return errno == ENOENT ? 0 : disk_fail(why, "cannot set aside", path, errno);
-	return disk_sync_dir(dir, why);
+	status = disk_sync_dir(dir, why);
+	if (status == 0 && number > FILES_ASIDE_KEPT) /* what cannot be deleted does no harm */
+		(void)aside_walk(dir, name, number - FILES_ASIDE_KEPT + 1);
+	return status;
 }

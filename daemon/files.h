@@ -21,8 +21,10 @@ int files_get(const char *dir, const char *name, void *octets, size_t cap, struc
 /* Overwrites and removes DIR/NAME; not to be there is no failure. */
 int files_wipe(const char *dir, const char *name, struct disk_error *why);
 
-/* Renames DIR/NAME to DIR/NAME.damaged.N, for the operator to look at, with a number that is free;
- * the directory is synced. Not to be there is no failure. */
+/* Renames DIR/NAME to DIR/NAME.damaged.N, for the operator to look at, N above all that are there;
+ * the directory is synced. Not to be there is no failure. Then the oldest are deleted: a disk that
+ * damages again and again must not fill up with what it has damaged. */
+enum { FILES_ASIDE_KEPT = 3 };
 int files_aside(const char *dir, const char *name, struct disk_error *why);
 
 #endif

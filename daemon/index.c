@@ -52,6 +52,7 @@ struct index {
 	size_t n_tail, tail_cap;
 	/* proof of the checkpoint asked for last */
 	uint64_t proof_seq;
+	struct journal_place journal; /* durable there, when a checkpoint was last stable */
 	uint8_t *proof;
 	size_t proof_len;
 	/* transferred: waits for the thread; of these the state, when it is in */
@@ -617,6 +618,7 @@ static struct merge_job *job_new(struct index *x, struct snapshot *s)
 	}
 	job->n_blocks = job_blocks(x, job);
 	job->n_items = job_items(x, job);
+	job->journal = x->journal;
 	job->snapshot = s->octets;
 	job->snapshot_len = s->len;
 	*s = (struct snapshot){.seq = 0};
@@ -634,6 +636,11 @@ static void merge_next(struct index *x)
 	job = job_new(x, s);
 	if (job != NULL && !merge_start(x->merge, job))
 		merge_job_free(job);
+}
+
+void index_journal(struct index *x, const struct journal_place *place)
+{
+	x->journal = *place;
 }
 
 void index_stable(struct index *x, uint64_t seq)
@@ -814,7 +821,7 @@ uint64_t index_installed(struct index *x, uint64_t executed)
 	return seq;
 }
 
-int index_renew(struct index *x, struct disk_error *why)
+int index_put_aside(struct index *x, struct disk_error *why)
 {
 	int status;
 
@@ -834,9 +841,14 @@ int index_renew(struct index *x, struct disk_error *why)
 	x->merged_seq = x->stable_seq = x->executing = x->installed = 0;
 	x->errand_ended = false; /* of one that was under way nobody will hear */
 	status = merge_put_aside(&x->conf, why);
-	if (status != 0 && status != DISK_ENOTFOUND)
-		return status;
-	return merge_open(&x->merge, &x->conf, why);
+	return status == DISK_ENOTFOUND ? 0 : status;
+}
+
+int index_renew(struct index *x, struct disk_error *why)
+{
+	int status = index_put_aside(x, why);
+
+	return status != 0 ? status : merge_open(&x->merge, &x->conf, why);
 }
 
 void index_proof(struct index *x, uint64_t seq, const uint8_t *octets, size_t len)

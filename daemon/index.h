@@ -45,8 +45,9 @@ void index_close(struct index *); /* waits for a merge under way; NULL is fine *
 /* First failure that no answer may follow (write, sync, memory): the process must stop. NULL: none.
  */
 const char *index_error(const struct index *);
-/* What of the store was found damaged: nothing is merged any more, what was looked up without success may be there, and
- * the machine may have executed on that. index_renew() begins anew. NULL: nothing. */
+/* What of the store was found damaged: nothing is merged any more, what was looked up without
+ * success may be there, and the machine may have executed on that. index_renew() begins anew. NULL:
+ * nothing. */
 const char *index_damage(const struct index *);
 void index_damaged(struct index *, const char *what); /* found elsewhere */
 
@@ -83,6 +84,10 @@ void index_snapshot(struct index *, uint64_t seq, uint64_t floor_ms, const uint8
  * F is that of the checkpoint: a batch behind it, which a restart executes again, may have seen
  * what a later F forgets. */
 void index_stable(struct index *, uint64_t seq);
+/* Before index_stable(): a record that is durable in the journal, by journal_last(). What is merged
+ * remembers it, so that a start with an older journal shows (draft {#rejoin}). */
+struct journal_place;
+void index_journal(struct index *, const struct journal_place *);
 int index_fd(const struct index *);  /* an eventfd; readable: call index_poll() */
 uint64_t index_poll(struct index *); /* what is merged now, see index_merged() */
 
@@ -99,14 +104,16 @@ size_t index_absorbing(const struct index *); /* not stored yet */
  * caller brings the machine there before it does anything else. If the machine has executed that
  * far by itself: 0, and nothing is emptied. */
 uint64_t index_installed(struct index *, uint64_t executed);
-/* Moves the store away and begins with an empty one. 0 or DISK_E*: stop. index_fd() is another one
- * then. */
+/* Moves the store away, durably: 0 or DISK_E*: stop. Only index_renew() and index_close() may follow. */
+int index_put_aside(struct index *, struct disk_error *why);
+/* Moves the store away, if it is still there, and begins with an empty one. 0 or DISK_E*: stop.
+ * index_fd() is another one then. */
 int index_renew(struct index *, struct disk_error *why);
 struct merge *index_merge(struct index *); /* for lookups of index_priv.h */
 
 uint64_t index_octets(const struct index *); /* that the store has in use */
-/* Has `errand` run in the thread that merges, while nothing is merged; what it works on is its own until
- * index_errand_ended(). false: that thread is busy. */
+/* Has `errand` run in the thread that merges, while nothing is merged; what it works on is its own
+ * until index_errand_ended(). false: that thread is busy. */
 bool index_errand(struct index *, void (*errand)(struct merge *, void *arg), void *arg);
 bool index_errand_ended(struct index *); /* once, after index_poll() */
 

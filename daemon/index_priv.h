@@ -4,6 +4,7 @@
 #define DAEMON_INDEX_PRIV_H
 
 #include "daemon/index.h"
+#include "daemon/journal.h"
 #include "daemon/kv.h"
 #include "daemon/transfer/transfer.h"
 
@@ -94,6 +95,7 @@ struct merge_job {
 	size_t proof_len;
 	struct merge_leaf *tail; /* of the n_tail batches up to seq */
 	size_t n_tail;
+	struct journal_place journal; /* a record that is durable in it */
 	uint64_t seq, floor_ms;
 	struct merge_item *items;
 	size_t n_items;
@@ -116,7 +118,7 @@ struct merge_scrub {
 	uint64_t seq;	  /* the next chunk, downwards */
 	uint64_t time_ms; /* of the one above it */
 	bool is_done;
-	uint64_t octets; /* of the last piece */
+	uint64_t octets;	     /* of the last piece */
 	char damage[DISK_ERROR_MAX]; /* what is wrong; empty: nothing */
 };
 /* The next piece, of about `budget` octets. */
@@ -159,6 +161,8 @@ int merge_find_block(struct merge *, uint64_t seq, struct merged_block *out);
 int merge_find_path(struct merge *, const struct merged_outcome *, size_t n_leaves, ap_path *path);
 /* The snapshot: 1, 0 none, -1 damaged, -2 no memory. Copied, the caller frees it. */
 int merge_snapshot(struct merge *, uint64_t *seq, uint8_t **octets, size_t *len);
+/* What the journal had when it was merged: 1, 0 not known, -1 damaged. */
+int merge_journal(struct merge *, struct journal_place *out);
 /* What proves it: octets copied, 0: none. */
 int merge_proof(struct merge *, uint8_t *out, size_t cap);
 /* Leaves and way of a section, in a tree of `size` leaves that is no larger than what is merged;

@@ -258,6 +258,7 @@ int journal_start(struct journal *j, struct disk_error *why)
 	int err;
 
 	j->plan_at = j->durable_at = j->at;
+	j->last = (struct journal_place){j->number - 1, j->chain};
 	j->plan_size = j->size;
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -378,6 +379,21 @@ uint64_t journal_done(const struct journal *j)
 const char *journal_error(const struct journal *j)
 {
 	return atomic_load(&j->has_failed) ? j->error.text : NULL;
+}
+
+struct journal_place journal_last(struct journal *j)
+{
+	struct journal_place place;
+
+	(void)pthread_mutex_lock(&j->lock);
+	place = j->last;
+	(void)pthread_mutex_unlock(&j->lock);
+	return place;
+}
+
+void journal_expect(struct journal *j, const struct journal_place *place)
+{
+	j->expected = *place;
 }
 
 uint64_t journal_room(struct journal *j)

@@ -11,7 +11,8 @@
  * one fdatasync, and signals an eventfd; what is queued meanwhile goes with the next sync (group
  * commit). A second thread writes the next segment's zeros ahead of need and deletes trimmed
  * segments. All functions but journal_read(), journal_find(), journal_done(), journal_error(),
- * journal_room(), journal_trim(), journal_scrub() and journal_octets() belong to one thread.
+ * journal_room(), journal_last(), journal_trim(), journal_scrub() and journal_octets() belong to
+ * one thread.
  *
  * Order of calls: journal_open, journal_replay once, then append, read, trim; journal_close.
  * Call journal_open after the last fork() and after sodium_init().
@@ -113,22 +114,34 @@ struct journal_record {
 	uint8_t type;
 };
 
+/* Which record, and that it is this one: its sum is chained to all before it. Number 0: none. */
+struct journal_place {
+	uint64_t number, sum;
+};
+
 /* What journal_replay() found. */
 struct journal_report {
 	uint64_t records; /* visited */
 	uint64_t highest; /* highest sequence of all records; 0: none */
+	uint64_t last;	  /* number of the last record; 0: none */
 	uint64_t cut;	  /* octets of torn tail that were thrown away */
 	uint64_t floor;	  /* records of sequences up to this may be gone: trimmed, or in a segment
 			   * that was skipped. A stable checkpoint below it: votes are missing.
 			   * 0: the whole history is here */
 	uint32_t skipped; /* segments passed over: missing or damaged, but wholly below from_seq */
 	uint8_t is_new;	  /* 1: there was no journal, an empty one was made */
+	uint8_t is_other; /* 1: the record of journal_expect() is not in it, and not trimmed: this
+			   * is an older copy, or another journal */
 };
 
 /* Opens or makes the directory, locks it, checks the segments' headers. Returns 0, DISK_ELOCKED,
  * DISK_EOWNER, DISK_EVERSION, DISK_EDAMAGED, DISK_ENOROOM, DISK_EUSAGE or DISK_ESYSTEM; then *j is
  * NULL and why->text has the sentence. The options are copied. */
 int journal_open(struct journal **j, const struct journal_options *options, struct disk_error *why);
+
+/* Before journal_replay(): a record that was durable, as journal_last() said then. Number 0:
+ * nothing is known. */
+void journal_expect(struct journal *j, const struct journal_place *place);
 
 /* Visits, in the order in which they were written, all records with seq >= from_seq (0: all there
  * are), cuts a torn tail, fills the index, makes what it read durable, starts the threads. Segments
@@ -160,6 +173,9 @@ int journal_fd(const struct journal *j);
 /* Highest token that is durable, and with it all lower ones; 0: none yet in this run. */
 uint64_t journal_done(const struct journal *j);
 
+/* The last record that is durable. */
+struct journal_place journal_last(struct journal *j);
+
 /* NULL, or the sentence about the first write or sync that failed. It stays: nothing is tried
  * again, since the kernel drops the pages of a failed sync and reports success the next time. The
  * caller stops the process; the next start reads what the disk really has. */
@@ -181,9 +197,10 @@ int journal_find(struct journal *j, uint64_t seq, uint8_t type);
  * takes. */
 int journal_read(struct journal *j, uint64_t seq, uint8_t type, void *buf, size_t cap);
 
-/* Reads on through all that is durable, from the place where the last call has ended: about `budget`
- * octets, one record at least. Begin with all zero, and end at is_done. Returns 0, DISK_ESYSTEM (no
- * memory), or DISK_EDAMAGED, and why->text says where; the next call goes on in the next segment. */
+/* Reads on through all that is durable, from the place where the last call has ended: about
+ * `budget` octets, one record at least. Begin with all zero, and end at is_done. Returns 0,
+ * DISK_ESYSTEM (no memory), or DISK_EDAMAGED, and why->text says where; the next call goes on in
+ * the next segment. */
 struct journal_scrub {
 	uint64_t number; /* of the segment at hand */
 	uint32_t at;

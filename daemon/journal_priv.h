@@ -72,8 +72,10 @@ struct journal {
 	struct journal_segment *segments; /* ascending; the last one is written to */
 	size_t n_segments, cap_segments;
 	uint64_t trim_below;
-	uint64_t highest;    /* sequence of all durable records */
-	uint32_t durable_at; /* end of the durable records in the last segment */
+	uint64_t highest;	       /* sequence of all durable records */
+	uint32_t durable_at;	       /* end of the durable records in the last segment */
+	struct journal_place last;     /* durable */
+	struct journal_place expected; /* at the start */
 	struct journal_slot *index[JOURNAL_INDEXED_MAX];
 
 	/* the writer's own, once it runs */

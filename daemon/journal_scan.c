@@ -183,6 +183,15 @@ static int take_payload(struct scan *s, const struct journal_rec *rec, const uin
 				  s->at);
 }
 
+/* A record of this number, or the chain to it, has this sum. */
+static void compare(struct scan *s, uint64_t number, uint64_t sum)
+{
+	const struct journal_place *expected = &s->j->expected;
+
+	if (number > 0 && number == expected->number && sum != expected->sum)
+		s->report.is_other = 1;
+}
+
 /* Walks the segment's records up to the first place where no valid one stands: s->at. */
 static int walk_records(struct scan *s, struct journal_segment *segment, bool headers_only)
 {
@@ -210,6 +219,7 @@ static int walk_records(struct scan *s, struct journal_segment *segment, bool he
 		if (rec.seq > s->report.highest)
 			s->report.highest = rec.seq;
 		segment->highest = s->report.highest;
+		compare(s, rec.number, rec.sum);
 		s->number++;
 		s->chain = rec.sum;
 		s->group = rec.group;
@@ -327,6 +337,7 @@ static void begin_with(struct scan *s, const struct journal_segment *segment)
 	if (segment->head.before > s->report.highest)
 		s->report.highest = segment->head.before;
 	s->report.floor = segment->head.before;
+	compare(s, segment->head.first - 1, segment->head.chain);
 }
 
 static int scan_segment(struct scan *s, size_t i)
@@ -437,6 +448,9 @@ int journal_replay(struct journal *j, uint64_t from_seq, journal_visit *visit, v
 	} else {
 		r = make_first(&s);
 	}
+	if (r == 0 && j->number <= j->expected.number)
+		s.report.is_other = 1;
+	s.report.last = r == 0 ? j->number - 1 : 0;
 	free(s.octets);
 	if (r == 0)
 		r = journal_start(j, why);

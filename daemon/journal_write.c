@@ -180,6 +180,7 @@ static void tell_group(struct journal *j, const uint8_t *octets, size_t n, uint6
 	j->highest = j->written_highest;
 	j->at += (uint32_t)n;
 	j->durable_at = j->at;
+	j->last = (struct journal_place){j->number - 1, j->chain};
 	atomic_store(&j->done, token - 1);
 	(void)pthread_cond_broadcast(&j->idle);
 	(void)pthread_mutex_unlock(&j->lock);

@@ -20,6 +20,7 @@
 #include "daemon/conf.h"
 #include "daemon/control.h"
 #include "daemon/log.h"
+#include "daemon/loop.h"
 #include "daemon/run.h"
 #include "daemon/sdnotify.h"
 #include "daemon/self.h"
@@ -382,27 +383,11 @@ static bool open_log(const struct daemon *d, struct ap_text *why)
 	return log_open(&lc, why) == 0;
 }
 
-/* One thread uses the loop, and its descriptors are no files: so no locks, and fewer system calls.
- */
-static struct event_base *base_new(void)
-{
-	struct event_config *config = event_config_new();
-	struct event_base *base = NULL;
-
-	if (config != NULL &&
-	    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
-						  EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
-		base = event_base_new_with_config(config);
-	if (config != NULL)
-		event_config_free(config);
-	return base;
-}
-
 static bool serve(struct daemon *d, struct ap_text *why)
 {
 	if (!open_log(d, why))
 		return false;
-	d->base = base_new();
+	d->base = loop_new();
 	if (d->base == NULL || !signals(d)) {
 		ap_text_add(why, "cannot set up the event loop");
 		return false;

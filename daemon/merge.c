@@ -24,7 +24,7 @@ static const struct kv_table tables[TABLES] = {[INDEX] = {"index", AP_ID_LEN},
 					       [META] = {"meta", 0},
 					       [HISTORY] = {"history", 1 + 8},
 					       [CHUNKS] = {"chunks", 8}};
-static const char SNAPSHOT_KEY[] = "snapshot", PROOF_KEY[] = "proof";
+static const char SNAPSHOT_KEY[] = "snapshot", PROOF_KEY[] = "proof", JOURNAL_KEY[] = "journal";
 
 enum {
 	PURGE_MAX = 20000, /* outcomes forgotten in one merge, beside twice what it brings: the rest
@@ -152,6 +152,19 @@ void merge_put_block(struct kv_txn *txn, const struct merge_block *b)
 	put_tree(txn, b);
 }
 
+static void put_journal(struct kv_txn *txn, const struct journal_place *place)
+{
+	struct kv_span key = {JOURNAL_KEY, sizeof(JOURNAL_KEY) - 1};
+	uint8_t value[8 + 8];
+
+	disk_put64(value, place->number);
+	disk_put64(value + 8, place->sum);
+	if (place->number > 0)
+		kv_put(txn, META, key, (struct kv_span){value, sizeof(value)});
+	else
+		kv_delete(txn, META, key);
+}
+
 static int put_snapshot(struct kv_txn *txn, const struct merge_job *job)
 {
 	uint8_t *value = malloc(8 + job->snapshot_len);
@@ -162,6 +175,7 @@ static int put_snapshot(struct kv_txn *txn, const struct merge_job *job)
 	else
 		kv_delete(txn, META, (struct kv_span){PROOF_KEY, sizeof(PROOF_KEY) - 1});
 
+	put_journal(txn, &job->journal);
 	if (value == NULL)
 		return DISK_EAGAIN;
 	disk_put64(value, job->seq);
@@ -469,6 +483,27 @@ int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len
 		*seq = disk_get64(value.at);
 		*len = value.n - 8;
 		memcpy(*octets, (const uint8_t *)value.at + 8, *len);
+	}
+	merge_read_end(m);
+	return found;
+}
+
+int merge_journal(struct merge *m, struct journal_place *out)
+{
+	struct kv_span value;
+	int status, found = 0;
+
+	*out = (struct journal_place){0, 0};
+	merge_read_begin(m);
+	status = kv_get(m->reader, META, (struct kv_span){JOURNAL_KEY, sizeof(JOURNAL_KEY) - 1},
+			&value);
+	if (status == 0 && value.n == 8 + 8) {
+		*out = (struct journal_place){disk_get64(value.at),
+					      disk_get64((const uint8_t *)value.at + 8)};
+		found = 1;
+	} else if (status != DISK_ENOTFOUND) {
+		merge_damaged(m, "what it knows of the journal");
+		found = -1;
 	}
 	merge_read_end(m);
 	return found;

@@ -167,3 +167,42 @@ void merge_chunk_add(struct ap_writer *w, const struct entry *e)
 	ap_u8_put(w, &e->relay);
 	ap_span16_put(w, &outcome);
 }
+
+/* What stands behind the outcomes is passed over: what a machine makes of it shows whether it is
+ * right (daemon/machine/refill.c). */
+static void skip_changes(struct ap_reader *r)
+{
+	ap_span16 change;
+	ap_id id;
+	uint8_t relay = 128;
+
+	while (r->bad == NULL && ap_reader_left(r) > 0) {
+		ap_id_get(r, &id);
+		ap_u8_get(r, &relay);
+		ap_span16_get(r, &change);
+		if (relay < 128)
+			ap_reader_fail(r);
+	}
+}
+
+bool merge_chunk_next(struct ap_reader *r, struct merge_chunk_entry *out)
+{
+	struct ap_reader inner;
+
+	if (ap_reader_left(r) == 0)
+		return false;
+	ap_octets_get(r, out->id, AP_ID_LEN);
+	ap_u8_get(r, &out->relay);
+	ap_span16_get(r, &out->octets);
+	if (r->bad == NULL && out->relay >= 128) {
+		skip_changes(r);
+		return false;
+	}
+	if (r->bad != NULL)
+		return false;
+	ap_reader_init(&inner, out->octets.data, out->octets.len);
+	ap_outcome_get(&inner, &out->outcome);
+	if (!ap_reader_done(&inner))
+		ap_reader_fail(r);
+	return r->bad == NULL;
+}

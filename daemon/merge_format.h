@@ -5,7 +5,8 @@
  *   leaves   place (10)          u8 relay, u8 proven, outcome          (protocol.def's encodings)
  *   trees    place (10)          nodes of a batch's Merkle tree, 32 octets each, in groups; see
  * below blocks   u64 seq             the statement's fields, u8 signed, sig meta     "snapshot" u64
- * seq, the machine's octets after it
+ * seq, the machine's octets after it "proof"             of that checkpoint, as RECORD_STABLE has
+ * it "journal"           u64 number, u64 sum: a record that was durable in the journal
  *
  * A place is u64 seq, u16 leaf: of the block that proves the outcome; or, of an outcome whose leaf
  * is not known yet, its deciding batch and its first leaf there with the top bit set.
@@ -53,5 +54,13 @@ bool merge_tree_path(ap_path *path, struct kv_span value, size_t n_leaves, size_
  * merge_by_sequence(), which compares pointers to entries. */
 int merge_by_sequence(const void *a, const void *b);
 void merge_chunk_add(struct ap_writer *, const struct entry *);
+/* One as it stands in a chunk; all of it borrows from there. */
+struct merge_chunk_entry {
+	uint8_t id[AP_ID_LEN], relay;
+	ap_span16 octets; /* of the outcome */
+	ap_outcome outcome;
+};
+/* The next outcome; false: there is none: changes of what is undecided, or the end, or r->bad. */
+bool merge_chunk_next(struct ap_reader *r, struct merge_chunk_entry *out);
 
 #endif

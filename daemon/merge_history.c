@@ -174,23 +174,18 @@ static void absorb_chunk(struct kv_txn *txn, const struct absorb_chunk *c, uint8
 {
 	struct block block = {.pub = {.seq = c->seq, .statement = c->statement}};
 	struct merge_block b = {.seq = c->seq, .block = &block, .has_sig = true, .is_first = true};
+	struct merge_chunk_entry next;
 	struct ap_reader r;
 
 	block.pub.count = (uint16_t)c->statement.count;
 	block.pub.nodes = block.nodes = c->nodes;
 	memcpy(b.sig, c->sig, 64);
 	ap_reader_init(&r, c->outcomes.data, c->outcomes.len);
-	for (size_t i = 0; i < c->n; i++) {
-		struct entry e = {.merged = false};
+	for (size_t i = 0; i < c->n && merge_chunk_next(&r, &next); i++) {
+		struct entry e = {.relay = next.relay, .outcome = next.outcome};
 		struct merge_item item = {.entry = &e, .block = c->proven ? &block : NULL};
-		struct ap_reader inner;
-		ap_span16 outcome;
 
-		ap_octets_get(&r, e.id, AP_ID_LEN);
-		ap_u8_get(&r, &e.relay);
-		ap_span16_get(&r, &outcome);
-		ap_reader_init(&inner, outcome.data, outcome.len);
-		ap_outcome_get(&inner, &e.outcome);
+		memcpy(e.id, next.id, AP_ID_LEN);
 		absorb_outcome(txn, c, &item, i);
 	}
 	if (c->proven)
@@ -266,8 +261,8 @@ bool merge_section_at(struct kv_txn *txn, uint64_t size, uint64_t section, uint8
 	return good;
 }
 
-bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t leaves[][32], size_t *n,
-		   uint8_t path[][32], size_t *n_path)
+bool merge_section(struct merge *m, uint64_t size, uint64_t section, uint8_t leaves[][32],
+		   size_t *n, uint8_t path[][32], size_t *n_path)
 {
 	bool good;
 

@@ -101,26 +101,18 @@ static int state_read(struct kv_txn *txn, struct merge_scrub *s, struct state *s
 
 /* ---- an outcome ---- */
 
-struct outcome { /* as a chunk has it */
-	uint8_t id[AP_ID_LEN], relay;
-	ap_span16 octets;
-};
-
 /* Its way to the root of the block that answers for it. */
-static bool is_proven(struct kv_txn *txn, const struct outcome *o, struct kv_span place)
+static bool is_proven(struct kv_txn *txn, const struct merge_chunk_entry *o, struct kv_span place)
 {
 	uint16_t index =
 		(uint16_t)(((const uint8_t *)place.at)[8] << 8 | ((const uint8_t *)place.at)[9]);
-	struct merged_outcome at = {.block = disk_get64(place.at), .leaf = index};
+	const struct merged_outcome at = {.block = disk_get64(place.at), .leaf = index};
 	uint8_t leaf[32], root[32];
 	struct merged_block b;
 	struct kv_span value;
-	struct ap_reader r;
 	ap_path path;
 
-	ap_reader_init(&r, o->octets.data, o->octets.len);
-	ap_outcome_get(&r, &at.outcome);
-	return ap_reader_done(&r) && ap_outcome_leaf(ap_sha256, leaf, o->id, &at.outcome) &&
+	return ap_outcome_leaf(ap_sha256, leaf, o->id, &o->outcome) &&
 	       kv_get(txn, BLOCKS, (struct kv_span){place.at, 8}, &value) == 0 &&
 	       merge_block_get(value, &b) && b.statement.seq == at.block &&
 	       merge_path(txn, &at, b.statement.count, &path) &&
@@ -129,7 +121,7 @@ static bool is_proven(struct kv_txn *txn, const struct outcome *o, struct kv_spa
 }
 
 /* Is it found by its id, as it was decided? */
-static bool is_there(struct kv_txn *txn, struct merge_scrub *s, const struct outcome *o)
+static bool is_there(struct kv_txn *txn, struct merge_scrub *s, const struct merge_chunk_entry *o)
 {
 	struct kv_span place, value;
 	const uint8_t *at;
@@ -148,23 +140,14 @@ static bool is_there(struct kv_txn *txn, struct merge_scrub *s, const struct out
 static bool outcomes_check(struct kv_txn *txn, struct merge_scrub *s, const struct state *state,
 			   struct kv_span chunk)
 {
+	struct merge_chunk_entry o;
 	struct ap_reader r;
 
 	ap_reader_init(&r, (const uint8_t *)chunk.at + 8, chunk.n - 8);
-	while (ap_reader_left(&r) > 0) {
-		struct outcome o;
-
-		ap_octets_get(&r, o.id, AP_ID_LEN);
-		ap_u8_get(&r, &o.relay);
-		ap_span16_get(&r, &o.octets);
-		if (r.bad != NULL)
-			return false;
-		if (o.relay >= 128)
-			return true; /* changes follow: what is undecided is in no index */
+	while (merge_chunk_next(&r, &o))
 		if (ap_id_deadline(o.id) * 1000 > state->floor_ms && !is_there(txn, s, &o))
 			return false;
-	}
-	return true;
+	return r.bad == NULL;
 }
 
 /* ---- the history ---- */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <event2/listener.h>
+#include <netinet/in.h>
 
 #include <openssl/err.h>
 
@@ -35,6 +36,7 @@ struct conn {
 	struct peers *peers;
 	struct channel *channel;
 	uint8_t id;	   /* member; 0: accepted, not yet known */
+	bool is_likely;	   /* accepted from the host of a member */
 	bool hello;	   /* the other's HELLO has come: the link is up */
 	struct conn *next; /* strangers */
 };
@@ -324,14 +326,38 @@ static struct conn *conn_new(struct peers *p, evutil_socket_t fd, uint8_t id)
 	return NULL;
 }
 
-/* Who is a member is through in no time; who lets us wait gives way. */
+/* Who is a member is through in no time; who lets us wait gives way: first who comes from nowhere,
+ * so that no flood from there pushes out a member whose handshake is on its way. */
 static void oldest_stranger_end(struct peers *p)
 {
-	struct conn *c = p->strangers;
+	struct conn *oldest = NULL;
 
-	while (c->next != NULL)
-		c = c->next;
-	conn_end(c, 0);
+	for (struct conn *c = p->strangers; c != NULL; c = c->next)
+		if (oldest == NULL || oldest->is_likely || !c->is_likely)
+			oldest = c;
+	conn_end(oldest, 0);
+}
+
+static bool is_host(const struct sockaddr_storage *member, const struct sockaddr *sa)
+{
+	const struct sockaddr_in *a4 = (const void *)member, *b4 = (const void *)sa;
+	const struct sockaddr_in6 *a6 = (const void *)member, *b6 = (const void *)sa;
+
+	if (member->ss_family != sa->sa_family)
+		return false;
+	if (sa->sa_family == AF_INET)
+		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	return sa->sa_family == AF_INET6 &&
+	       memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
+}
+
+/* Most members dial from where they listen. */
+static bool is_likely(const struct peers *p, const struct sockaddr *sa)
+{
+	for (uint8_t id = 1; id <= p->conf.n; id++)
+		if (id != p->conf.self && is_host(&p->links[id - 1], sa))
+			return true;
+	return false;
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa,
@@ -341,7 +367,6 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	struct conn *c;
 
 	(void)listener;
-	(void)sa;
 	(void)len;
 	if (p->n_strangers == STRANGERS_MAX)
 		oldest_stranger_end(p);
@@ -350,6 +375,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		close(fd);
 		return;
 	}
+	c->is_likely = is_likely(p, sa);
 	c->next = p->strangers;
 	p->strangers = c;
 	p->n_strangers++;

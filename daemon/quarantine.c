@@ -82,9 +82,13 @@ void quarantine_begin(struct run *r, uint64_t seq, const uint8_t own[32], const 
 	if (status == 0)
 		status = keep_evidence(r, &why);
 	if (status == 0)
-		status = run_renew_store(r, &why);
+		status = run_put_store_aside(r, &why);
+	/* noted before there is another store: who starts as suspect puts aside what it finds, and
+	 * that would be the empty one, in the place of the evidence */
 	if (status == 0)
 		status = quarantine_write(r, QUARANTINE_FETCHING, &why);
+	if (status == 0)
+		status = run_renew_store(r, &why);
 	if (status != 0)
 		run_fail(r, why.text);
 }

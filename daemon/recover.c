@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/damage.h"
 #include "daemon/files.h"
 #include "daemon/log.h"
 #include "daemon/run_priv.h"
@@ -156,8 +157,14 @@ void recover_turn(struct run *r, uint64_t now_ms)
 	if (r->recover.unsure && !pbft_is_empty(r->pbft) && !pbft_is_recovering(r->pbft))
 		execute_keygen(r); /* all others are in genesis too */
 	r->recover.unsure = pbft_is_empty(r->pbft);
-	if (!pbft_is_recovering(r->pbft))
+	if (!pbft_is_recovering(r->pbft)) {
+		/* draft {#rejoin}: "a bundle of its own of a later run"; all that it relays is void
+		 * under this number */
+		if (!r->recover.is && is_outdone(r))
+			damage_votes(r, "a later run of this replica is in the log: its disk is an "
+					"older copy, or another process has its identity");
 		return;
+	}
 	pbft_info(r->pbft, &core);
 	if (core.rejoined != 0 || !core.caught_up)
 		return;

@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ struct replay {
 	struct vote *votes, **votes_end;
 	struct signature *signatures;
 	struct record_stable stable;
+	struct journal_place seen; /* by the store, in the journal that it was merged from */
 	const char *damage;
 	bool lacks;  /* the store has no state, and the journal not all batches that lead to one */
 	int verdict; /* what kind of trouble `damage` is; 0: damage. Only damage is set aside */
@@ -103,6 +105,15 @@ static const char *vote_batch(struct replay *p, struct vote *v, const struct jou
 	return verify_batch_octets(&p->r->verifier, v->octets, v->len, v->batch);
 }
 
+/* One of its votes says which: whatever it voted for since is in this journal. */
+static void own_incarnation(struct replay *p, uint64_t incarnation)
+{
+	uint64_t *own = &p->incarnations[p->r->self - 1];
+
+	if (incarnation > *own)
+		*own = incarnation;
+}
+
 static int on_proposal(struct replay *p, const struct journal_record *rec)
 {
 	struct vote *v = vote_add(p, RECORD_PROPOSAL);
@@ -116,6 +127,8 @@ static int on_proposal(struct replay *p, const struct journal_record *rec)
 	if (!ap_reader_done(&reader))
 		return bad(p, "a proposal does not decode");
 	v->p = m.proposal;
+	if (m.proposal.replica == p->r->self)
+		own_incarnation(p, m.proposal.incarnation);
 	memcpy(v->cert.pre_prepare_sig, m.sig.octets, 64);
 	if (vote_batch(p, v, rec, AP_MAX_proposal + 64) != NULL ||
 	    memcmp(v->batch->digest, m.proposal.batch.octets, 32) != 0)
@@ -142,17 +155,11 @@ static int on_prepared(struct replay *p, const struct journal_record *rec)
 
 	if (v == NULL)
 		return no_memory(p);
-	return record_prepared_parse(rec->payload, rec->length, &v->p, &v->cert)
-		       ? 0
-		       : bad(p, "a certificate does not decode");
-}
-
-static void own_incarnation(struct replay *p, uint64_t incarnation)
-{
-	uint64_t *own = &p->incarnations[p->r->self - 1];
-
-	if (incarnation > *own)
-		*own = incarnation;
+	if (!record_prepared_parse(rec->payload, rec->length, &v->p, &v->cert))
+		return bad(p, "a certificate does not decode");
+	if ((v->cert.who >> (p->r->self - 1) & 1) != 0)
+		own_incarnation(p, v->cert.incarnation[p->r->self - 1]);
+	return 0;
 }
 
 static int on_checkpoint(struct replay *p, const struct journal_record *rec)
@@ -229,6 +236,8 @@ static int on_view(struct replay *p, const struct journal_record *rec)
 	if (rec->type == RECORD_VIEW_CHANGE &&
 	    views_read_change(p->r->views, &p->r->verifier, octets, true) != NULL)
 		return bad(p, "a view change does not decode");
+	if (rec->type == RECORD_VIEW_CHANGE)
+		own_incarnation(p, p->r->views->changes[0].incarnation);
 	if (rec->type == RECORD_NEW_VIEW &&
 	    views_read_new_view(p->r->views, &p->r->verifier, octets, true) != NULL)
 		return bad(p, "a new view does not decode");
@@ -576,6 +585,7 @@ static void finish(struct replay *p, const struct journal_report *report)
 	for (const struct signature *s = p->signatures; s != NULL; s = s->next)
 		index_signed(p->r->index, s->seq, s->sig);
 	if (p->base.stable > p->merged && !p->lacks) {
+		struct journal_place last = journal_last(p->r->journal);
 		uint8_t proof[RECORD_CERTIFICATE_MAX];
 
 		if (p->stable.seq == p->base.stable)
@@ -583,6 +593,7 @@ static void finish(struct replay *p, const struct journal_report *report)
 				    record_stable(proof, p->stable.seq, p->stable.state,
 						  p->stable.who, p->stable.incarnation,
 						  (const uint8_t(*)[64])p->stable.sig));
+		index_journal(p->r->index, &last);
 		index_stable(p->r->index, p->base.stable);
 	}
 	log_say(LOG_L_INFO, "restored executed=%llu stable=%llu merged=%llu records=%llu cut=%llu",
@@ -591,17 +602,24 @@ static void finish(struct replay *p, const struct journal_report *report)
 		(unsigned long long)report->cut);
 }
 
-/* draft {#rejoin}: a replica that has run before, and whose journal is gone, has forgotten; one
- * that has nothing at all cannot tell yet. */
+/* draft {#rejoin}: a replica that has run before, and whose journal is gone, or an older one than
+ * its state has seen, has forgotten; one that has nothing at all cannot tell yet. */
 static int judge_history(struct replay *p, const struct journal_report *report,
 			 struct disk_error *why)
 {
 	struct run *r = p->r;
-	char boot[32];
+	char boot[32], what[DISK_ERROR_MAX] = "";
 	bool has_run = files_get(r->conf->data, "boot", boot, sizeof(boot), why) >= 0;
 
-	if (!r->recover.is && report->is_new != 0 && (has_run || p->merged > 0)) {
-		int status = recover_begin(r, "its journal is gone", why);
+	if (report->is_new != 0 && (has_run || p->merged > 0))
+		snprintf(what, sizeof(what), "its journal is gone");
+	else if (report->is_other != 0)
+		snprintf(what, sizeof(what),
+			 "its journal is not the one that its store was merged from: it ends with "
+			 "record %llu, and had record %llu: put back both or none of them",
+			 (unsigned long long)report->last, (unsigned long long)p->seen.number);
+	if (!r->recover.is && what[0] != '\0') {
+		int status = recover_begin(r, what, why);
 
 		if (status != 0)
 			return status;
@@ -629,6 +647,10 @@ int replay(struct run *r, struct disk_error *why)
 	p.votes_end = &p.votes;
 	ap_digest_genesis(ap_sha256, p.base.running, r->net.genesis);
 	status = machine_restored(&p, why);
+	if (status == 0) {
+		merge_journal(index_merge(r->index), &p.seen);
+		journal_expect(r->journal, &p.seen);
+	}
 	if (status == 0)
 		status = journal_replay(r->journal, p.merged + 1, on_record, &p, &report, why);
 	if (status == DISK_ESTOPPED)

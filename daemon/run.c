@@ -240,6 +240,16 @@ bool run_spare(struct run *r)
 	return sign_idle(r->sign, r->machine) || keygen_idle(r->keygen);
 }
 
+/* Some at a time, behind what has come: a turn costs a tenth of a signature. true: there are more.
+ */
+static bool verify_votes(struct run *r)
+{
+	for (unsigned i = 0; i < RUN_VOTES_EACH; i++)
+		if (!votes_turn(r->votes, r->machine, r->bodies))
+			return false;
+	return true;
+}
+
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct run *r = arg;
@@ -268,7 +278,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 			event_active(r->turn, EV_TIMEOUT, 0);
 	}
 	set_timer(r, wake);
-	if (votes_turn(r->votes, r->machine, r->bodies)) /* one at a time, behind what has come */
+	if (verify_votes(r))
 		event_active(r->turn, EV_TIMEOUT, 0);
 }
 
@@ -372,15 +382,21 @@ static void on_index(evutil_socket_t fd, short what, void *arg)
 	run_wake(r);
 }
 
-int run_renew_store(struct run *r, struct disk_error *why)
+int run_put_store_aside(struct run *r, struct disk_error *why)
 {
-	int status;
-
 	if (r->index_event != NULL)
 		event_free(r->index_event);
 	r->index_event = NULL;
 	fetch_state_renewed(r);
-	status = index_renew(r->index, why);
+	return index_put_aside(r->index, why);
+}
+
+int run_renew_store(struct run *r, struct disk_error *why)
+{
+	int status = run_put_store_aside(r, why);
+
+	if (status == 0)
+		status = index_renew(r->index, why);
 	if (status != 0)
 		return status;
 	machine_restore(r->machine, NULL, 0); /* no state: that of a new network */
@@ -630,9 +646,9 @@ static int start_storage(struct run *r, struct disk_error *why)
 	memcpy(journal.owner, r->net.genesis, 32);
 	memcpy(index.genesis, r->net.genesis, 32);
 	if (status == 0)
-		status = quarantine_start(r, why);
-	if (status == 0)
 		status = journal_open(&r->journal, &journal, why);
+	if (status == 0) /* not before nobody else works on this directory */
+		status = quarantine_start(r, why);
 	return status != 0 ? status : start_store(r, &index, why);
 }
 
@@ -923,6 +939,16 @@ static int start(struct run *r, struct self *self, const struct run_sockets *s,
 	return r->failure[0] != '\0' ? disk_say(why, DISK_EFAILED, "%s", r->failure) : 0;
 }
 
+/* NULL: no memory. Of a member whose key is none nothing is taken, as without tables. */
+static struct curve_key *keys_prepare(const struct run *r)
+{
+	struct curve_key *keys = aligned_alloc(_Alignof(struct curve_key), r->net.n * sizeof(*keys));
+
+	for (uint8_t i = 0; keys != NULL && i < r->net.n; i++)
+		(void)curve_key_init(&keys[i], r->keys[i]);
+	return keys;
+}
+
 int run_new(struct run **out, struct event_base *base, const struct conf *conf, struct self *self,
 	    const struct run_sockets *sockets, struct ap_text *why)
 {
@@ -955,9 +981,10 @@ int run_new(struct run **out, struct event_base *base, const struct conf *conf, 
 					.wanted = prepare_wanted,
 					.arg = r};
 	memcpy(r->verifier.genesis, r->net.genesis, 32);
+	r->verifier.prepared = r->prepared = keys_prepare(r);
 	r->views = r->verifier.views = views_new();
 	r->verifier.cache = calloc(1, sizeof(*r->verifier.cache));
-	if (r->views == NULL || r->verifier.cache == NULL) {
+	if (r->views == NULL || r->verifier.cache == NULL || r->prepared == NULL) {
 		ap_text_add(why, "out of memory");
 		run_free(r);
 		*out = NULL;
@@ -996,6 +1023,7 @@ void run_free(struct run *r)
 	scrub_free(r->scrub);
 	views_free(r->views);
 	free(r->verifier.cache);
+	free(r->prepared);
 	sodium_munlock(r->secret, sizeof(r->secret)); /* wipes */
 	free(r);
 }

@@ -21,7 +21,8 @@ static struct iovec part(const void *octets, size_t len)
 	return (struct iovec){(void *)(uintptr_t)octets, len};
 }
 
-/* A peer that does not take what it asked for gets no more of it. */
+/* A peer that does not take what it asked for gets no more of it: not even that there is nothing,
+ * which would wait behind all the rest. */
 static bool takes_more(const struct run *r, uint8_t to)
 {
 	struct peer_info info;
@@ -90,7 +91,7 @@ static bool serve_fixed(struct run *r, uint8_t from, const uint8_t *body, size_t
 	pbft_info(r->pbft, &core);
 	n = merge_proof(index_merge(r->index), proof, sizeof(proof));
 	if (!core.diverged && !core.lacks && n > 8 + 32 && disk_get64(proof) > m.above &&
-	    takes_more(r, from) && may_ask(r, from) &&
+	    may_ask(r, from) &&
 	    merge_snapshot(index_merge(r->index), &seq, &fixed, &fixed_len) == 1 &&
 	    disk_get64(proof) == seq)
 		send_state(r, from, proof, (size_t)n, fixed, fixed_len);
@@ -201,8 +202,7 @@ static bool serve_chunks(struct run *r, uint8_t from, const uint8_t *body, size_
 	    m.last - m.first >= AP_SECTION_LEAVES)
 		return false;
 	pbft_info(r->pbft, &core);
-	if (!core.diverged && !core.lacks && m.last <= merged(r) && takes_more(r, from) &&
-	    may_ask(r, from))
+	if (!core.diverged && !core.lacks && m.last <= merged(r) && may_ask(r, from))
 		n = chunks_fill(r, &m, octets, sizeof(octets));
 	has_cost(r, from, n);
 	disk_put64(head, m.first);
@@ -215,6 +215,8 @@ static bool serve_chunks(struct run *r, uint8_t from, const uint8_t *body, size_
 
 bool serve_state(struct run *r, uint8_t from, uint8_t type, const uint8_t *body, size_t len)
 {
+	if (!takes_more(r, from))
+		return true;
 	switch (type) {
 	case AP_MESSAGE_fetch_state:
 		return serve_fixed(r, from, body, len);

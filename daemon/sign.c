@@ -99,7 +99,7 @@ static void aggregate(struct sign *s, struct slot *slot, struct try *try, struct
 			return;
 		set->has_session = true;
 	}
-	if (frost_aggregate(&set->session, &set->shares, sig) == 0)
+	if (frost_aggregate(s->conf.frost, &set->session, &set->shares, sig) == 0)
 		finish(s, slot, sig);
 	else
 		sign_blame(s, slot, try, set);
@@ -257,8 +257,7 @@ bool sign_signed_in(struct sign *s, uint64_t seq, const uint8_t sig[64])
 		return true;
 	slot = slot_find(s, seq);
 	if (slot != NULL && slot->state == SIGNING) {
-		if (frost_verify(frost_public(s->conf.frost)->key, slot->kind, &slot->statement,
-				 sig) != 0)
+		if (frost_verify_own(s->conf.frost, slot->kind, &slot->statement, sig) != 0)
 			return false;
 		finish(s, slot, sig);
 		return true;
@@ -266,8 +265,8 @@ bool sign_signed_in(struct sign *s, uint64_t seq, const uint8_t sig[64])
 	b = index_block(s->conf.index, seq);
 	if (b == NULL || b->has_sig)
 		return true;
-	if (frost_verify(frost_public(s->conf.frost)->key, b->trial ? FROST_TRIAL : FROST_BATCH,
-			 &b->statement, sig) != 0)
+	if (frost_verify_own(s->conf.frost, b->trial ? FROST_TRIAL : FROST_BATCH, &b->statement,
+			     sig) != 0)
 		return false;
 	s->conf.done(s->conf.arg, seq, b->statement.epoch, sig);
 	return true;

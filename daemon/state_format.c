@@ -7,6 +7,7 @@
 
 #include "daemon/fetch_state.h"
 #include "daemon/frost/frost.h"
+#include "daemon/merge_format.h"
 #include "libproto/crypto.h"
 #include "libproto/merkle.h"
 #include "libproto/outcome.h"
@@ -50,60 +51,14 @@ const char *state_proof_check(const struct verifier *v, uint64_t seq, const uint
 
 /* ---- chunks ---- */
 
-struct chunk_entry {
-	uint8_t id[AP_ID_LEN], relay;
-	ap_outcome outcome;
-};
-
-/* What stands behind the outcomes is passed over: what a machine makes of it shows whether it is
- * right (daemon/machine/refill.c). */
-static void skip_changes(struct ap_reader *r)
-{
-	ap_span16 change;
-	ap_id id;
-	uint8_t relay = 128;
-
-	while (r->bad == NULL && ap_reader_left(r) > 0) {
-		ap_id_get(r, &id);
-		ap_u8_get(r, &relay);
-		ap_span16_get(r, &change);
-		if (relay < 128)
-			ap_reader_fail(r);
-	}
-}
-
-/* The next outcome. false: there is none; see r->bad. */
-static bool entry_next(struct ap_reader *r, struct chunk_entry *e)
-{
-	struct ap_reader inner;
-	ap_span16 outcome;
-
-	if (ap_reader_left(r) == 0)
-		return false;
-	ap_octets_get(r, e->id, AP_ID_LEN);
-	ap_u8_get(r, &e->relay);
-	ap_span16_get(r, &outcome);
-	if (r->bad == NULL && e->relay >= 128) {
-		skip_changes(r);
-		return false;
-	}
-	if (r->bad != NULL)
-		return false;
-	ap_reader_init(&inner, outcome.data, outcome.len);
-	ap_outcome_get(&inner, &e->outcome);
-	if (!ap_reader_done(&inner))
-		ap_reader_fail(r);
-	return r->bad == NULL;
-}
-
 int chunk_outcomes_check(ap_bytes outcomes, uint64_t seq, uint64_t time_ms)
 {
-	struct chunk_entry e;
+	struct merge_chunk_entry e;
 	struct ap_reader r;
 	int n = 0;
 
 	ap_reader_init(&r, outcomes.data, outcomes.len);
-	for (; entry_next(&r, &e); n++)
+	for (; merge_chunk_next(&r, &e); n++)
 		if (n == AP_BATCH_REQUESTS_MAX || !ap_outcome_is_final(&e.outcome) ||
 		    e.outcome.sequence != seq || e.outcome.time != time_ms)
 			return -1;
@@ -116,16 +71,16 @@ int chunk_outcomes_check(ap_bytes outcomes, uint64_t seq, uint64_t time_ms)
 static void others_put(struct ap_writer *w, const uint8_t leaves[][32], size_t count,
 		       ap_bytes outcomes)
 {
-	struct chunk_entry e;
+	struct merge_chunk_entry e;
 	struct ap_reader r;
 	uint8_t next[32];
 	bool more;
 
 	ap_reader_init(&r, outcomes.data, outcomes.len);
-	more = entry_next(&r, &e) && ap_outcome_leaf(ap_sha256, next, e.id, &e.outcome);
+	more = merge_chunk_next(&r, &e) && ap_outcome_leaf(ap_sha256, next, e.id, &e.outcome);
 	for (uint16_t i = 0; i < count; i++) {
 		if (more && memcmp(next, leaves[i], 32) == 0) {
-			more = entry_next(&r, &e) &&
+			more = merge_chunk_next(&r, &e) &&
 			       ap_outcome_leaf(ap_sha256, next, e.id, &e.outcome);
 			continue;
 		}
@@ -171,7 +126,7 @@ size_t chunk_proof_make(struct merge *m, uint64_t seq, ap_bytes outcomes, uint8_
 static bool leaves_fill(struct absorb_chunk *c, const ap_chunk_proof *proof)
 {
 	struct ap_reader others, outcomes;
-	struct chunk_entry e;
+	struct merge_chunk_entry e;
 	size_t at = 0;
 	uint16_t next = 0;
 	bool more;
@@ -189,7 +144,7 @@ static bool leaves_fill(struct absorb_chunk *c, const ap_chunk_proof *proof)
 			more = ap_reader_left(&others) > 0;
 			if (more)
 				ap_u16_get(&others, &next);
-		} else if (at < c->n && entry_next(&outcomes, &e) &&
+		} else if (at < c->n && merge_chunk_next(&outcomes, &e) &&
 			   ap_outcome_leaf(ap_sha256, leaf, e.id, &e.outcome)) {
 			c->leaf[at++] = i;
 		} else {

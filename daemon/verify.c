@@ -67,6 +67,15 @@ bool ops_keep(const uint8_t *ops, size_t len)
 	return len > 0 && r.bad == NULL;
 }
 
+/* Of a member's identity key. */
+static bool is_signed(const struct verifier *v, uint8_t id, const uint8_t sig[64],
+		      const uint8_t *text, size_t len)
+{
+	if (v->prepared != NULL)
+		return curve_verify(&v->prepared[id - 1], sig, text, len);
+	return crypto_sign_verify_detached(sig, text, len, v->keys[id - 1]) == 0;
+}
+
 static void bundle_signed_octets(uint8_t out[AP_TAG_LEN + 32], const uint8_t digest[32])
 {
 	ap_tag(out, "agree1-bundle-s");
@@ -97,8 +106,7 @@ static const char *bundle_check(const struct verifier *v, const ap_bundle *b, ap
 	if (v->known != NULL && v->known(v->arg, out->digest, octets))
 		return NULL; /* its signature has been verified, or is our own */
 	bundle_signed_octets(text, out->digest);
-	if (crypto_sign_verify_detached(b->sig.octets, text, sizeof(text), v->keys[b->relay - 1]) !=
-	    0)
+	if (!is_signed(v, b->relay, b->sig.octets, text, sizeof(text)))
 		return "bundle: bad signature of its relay";
 	return NULL;
 }
@@ -234,7 +242,7 @@ bool verify_octets(const struct verifier *v, uint8_t id, const uint8_t sig[64],
 		if (memcmp(seen, name, 16) == 0)
 			return true;
 	}
-	if (crypto_sign_verify_detached(sig, octets, len, v->keys[id - 1]) != 0)
+	if (!is_signed(v, id, sig, octets, len))
 		return false;
 	if (seen != NULL)
 		memcpy(seen, name, 16);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "daemon/bodies.h"
+#include "daemon/curve/curve.h"
 #include "daemon/pbft/pbft.h"
 #include "libproto/codec.h"
 
@@ -23,6 +24,7 @@ struct verifier {
 	uint8_t n, self;
 	uint8_t genesis[32];
 	const uint8_t (*keys)[32]; /* identity keys, by identifier - 1 */
+	const struct curve_key *prepared; /* the same with their tables; NULL: libsodium verifies, with the same verdicts */
 	/* Have these very octets of a bundle passed here before? Then its signature is not verified again. The digest
 	 * alone does not say so: it does not cover the signature. May be NULL. */
 	bool (*known)(void *arg, const uint8_t digest[32], ap_bytes octets);

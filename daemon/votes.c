@@ -13,6 +13,7 @@
 
 enum {
 	VERDICTS = 1 << 15, /* remembered; a newer one takes the place of an older one */
+	KNOWN_EACH = 64,    /* that were verified in a bundle, and are met again in its batch */
 	WAITING = 256,	    /* bundles; of more than that the oldest are verified as they execute */
 };
 
@@ -164,11 +165,14 @@ static void verify_request(struct votes *v, const struct machine *m, const ap_re
 		(void)votes_check(v, m, request->id.octets, &propose, &descriptor);
 }
 
-/* Goes on behind v->at until one vote was verified; false: the operations are at their end. */
+/* Goes on behind v->at until one vote was verified, or a few were known; false: the operations are
+ * at their end. */
 static bool verify_next(struct votes *v, const struct machine *m, ap_span ops)
 {
+	uint64_t before = v->info.verified;
 	struct ap_reader r, inner;
 	ap_request request;
+	unsigned known = 0;
 	ap_op op;
 
 	if (v->at >= ops.len)
@@ -186,7 +190,8 @@ static bool verify_next(struct votes *v, const struct machine *m, ap_span ops)
 		if (!ap_reader_done(&inner) || !has_signature(&request))
 			continue;
 		verify_request(v, m, &request);
-		return true;
+		if (v->info.verified != before || ++known == KNOWN_EACH)
+			return true;
 	}
 	return false;
 }

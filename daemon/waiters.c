@@ -501,6 +501,15 @@ static bool may_be_signed(const struct waiters *s, const struct waiter *w, uint6
 	       index_block(s->conf.index, w->final->seq) != NULL;
 }
 
+/* The batch of its deadline may be on its way: behind that the id alone gets UNKNOWN. */
+static bool ends_by_itself(const struct waiters *s, const struct waiter *w, uint64_t now_ms)
+{
+	struct machine_registration registered;
+
+	return w->final == NULL && w->until_ms > now_ms &&
+	       machine_registration(s->conf.machine, w->id, &registered);
+}
+
 uint64_t waiters_tick(struct waiters *s, uint64_t now_ms)
 {
 	for (size_t i = 0; s->n > 0 && s->heap[0]->wake_ms <= now_ms; i++) {
@@ -511,6 +520,8 @@ uint64_t waiters_tick(struct waiters *s, uint64_t now_ms)
 		if (w->final != NULL && w->until_ms <= now_ms) { /* and no signature */
 			remove_waiter(s, w);
 			answer(s, w, NULL, AGREE_EORDER);
+		} else if (ends_by_itself(s, w, now_ms)) {
+			wake_at(s, w, w->until_ms);
 		} else if (may_be_signed(s, w, now_ms)) {
 			wake_at(s, w, now_ms + WAITERS_AGAIN_MS);
 		} else {

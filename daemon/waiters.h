@@ -24,7 +24,7 @@ struct waiters;
 
 enum {
 	WAITER_OCTETS = 296,
-	WAITERS_GRACE_MS = 250,  /* behind the deadline of what is not registered */
+	WAITERS_GRACE_MS = 20,   /* behind the deadline of what is not registered, for a primary whose clock is behind a little */
 	WAITERS_AGAIN_MS = 1000, /* the outcome is final, and its batch not signed */
 	WAITERS_RETRY_MS = 200,  /* it could not be ordered, or was not over yet */
 	WAITERS_BURST = 256,     /* asked anew in one turn */

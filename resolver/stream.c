@@ -263,6 +263,11 @@ static void stream_readable(struct stub_stream *s)
 
 /* ---- writing ---- */
 
+static const char *watch_for(struct stub_stream *s, unsigned events)
+{
+	return stub_io_watch(s->set->io, &s->watch, events) == 0 ? NULL : out_of_memory;
+}
+
 /* NULL, or why not. What the socket does not take now stays. */
 static const char *out_flush(struct stub_stream *s)
 {
@@ -272,14 +277,15 @@ static const char *out_flush(struct stub_stream *s)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN || errno == EINPROGRESS))
-			return NULL;
+		/* read meanwhile: a replica that is not read from reads no more */
+		if (n < 0 && errno == EAGAIN)
+			return watch_for(s, AGREE_READ | AGREE_WRITE);
 		if (n < 0)
 			return stub_error_text(errno);
 		s->out_at += (size_t)n;
 	}
 	out_clear(s);
-	return stub_io_watch(s->set->io, &s->watch, AGREE_READ) == 0 ? NULL : out_of_memory;
+	return watch_for(s, AGREE_READ);
 }
 
 /* Why a connection could not be made shows as an error of the socket. */
@@ -428,8 +434,9 @@ const char *stub_stream_send(struct stub_streams *streams, struct stub_exchange 
 		return why;
 	id = (uint16_t)(message[0] << 8 | message[1]);
 	wire_id = id_choose(s, id);
+	/* nothing can be read before it is connected, which shows as writable */
 	if (out_put(s, wire_id, message, len) &&
-	    stub_io_watch(streams->io, &s->watch, AGREE_READ | AGREE_WRITE) == 0) {
+	    watch_for(s, s->watch.events | AGREE_WRITE) == NULL) {
 		x->stream = s;
 		x->id = id;
 		x->wire_id = wire_id;

@@ -56,8 +56,17 @@ int frost_session_make(struct frost_session *s, const struct frost_group *group,
 	return frost_session_end(s, list, 0, -1, NULL);
 }
 
-int frost_aggregate(struct frost_session *s, const struct frost_shares *shares,
-		    uint8_t signature[64])
+/* The prepared key and libsodium give the same verdicts. */
+static bool is_signed(const struct frost *f, const uint8_t key[32], const uint8_t signature[64],
+		      const uint8_t *message, size_t size)
+{
+	if (f != NULL && f->ready && memcmp(f->memory->group.octets, key, 32) == 0)
+		return curve_verify(&f->memory->group, signature, message, size);
+	return crypto_sign_verify_detached(signature, message, size, key) == 0;
+}
+
+int frost_aggregate(const struct frost *f, struct frost_session *s,
+		    const struct frost_shares *shares, uint8_t signature[64])
 {
 	uint8_t sum[32] = {0};
 
@@ -71,9 +80,7 @@ int frost_aggregate(struct frost_session *s, const struct frost_shares *shares,
 	}
 	memcpy(signature, s->nonce, 32);
 	memcpy(signature + 32, sum, 32);
-	if (crypto_sign_verify_detached(signature, s->message, s->size, s->key) != 0)
-		return FROST_ESIGNATURE;
-	return 0;
+	return is_signed(f, s->key, signature, s->message, s->size) ? 0 : FROST_ESIGNATURE;
 }
 
 /* [z]B == C + [c lambda]Y */
@@ -124,8 +131,8 @@ uint32_t frost_culprits(struct frost_session *s, const struct frost_group *group
 	return bad;
 }
 
-int frost_verify(const uint8_t key[32], enum frost_kind kind, const struct ap_statement *statement,
-		 const uint8_t signature[64])
+static int verify(const struct frost *f, const uint8_t key[32], enum frost_kind kind,
+		  const struct ap_statement *statement, const uint8_t signature[64])
 {
 	uint8_t message[AP_STATEMENT_MAX];
 	size_t size;
@@ -133,7 +140,19 @@ int frost_verify(const uint8_t key[32], enum frost_kind kind, const struct ap_st
 
 	if (rc < 0)
 		return rc;
-	if (crypto_sign_verify_detached(signature, message, size, key) != 0)
-		return FROST_ESIGNATURE;
-	return 0;
+	return is_signed(f, key, signature, message, size) ? 0 : FROST_ESIGNATURE;
+}
+
+int frost_verify(const uint8_t key[32], enum frost_kind kind, const struct ap_statement *statement,
+		 const uint8_t signature[64])
+{
+	return verify(NULL, key, kind, statement, signature);
+}
+
+int frost_verify_own(const struct frost *f, enum frost_kind kind,
+		     const struct ap_statement *statement, const uint8_t signature[64])
+{
+	if (!f->ready)
+		return FROST_ENOKEY;
+	return verify(f, f->key.group.key, kind, statement, signature);
 }

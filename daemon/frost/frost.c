@@ -26,11 +26,12 @@ int frost_new(struct frost **out, const struct frost_random *random)
 	f = frost_secret_new(sizeof(*f), &locked);
 	if (f == NULL)
 		return FROST_EMEMORY;
-	f->memory = calloc(1, sizeof(*f->memory));
+	f->memory = aligned_alloc(_Alignof(struct frost_memory), sizeof(*f->memory));
 	if (f->memory == NULL) {
 		frost_secret_free(f, sizeof(*f));
 		return FROST_EMEMORY;
 	}
+	memset(f->memory, 0, sizeof(*f->memory));
 	f->locked = locked;
 	f->random = random != NULL ? *random : frost_random_system;
 	*out = f;
@@ -75,6 +76,8 @@ static int load(struct frost *f, const struct frost_key *key, uint64_t boot)
 		return FROST_EEPOCH;
 	frost_wipe(f);
 	memset(f->memory->set, 0, sizeof(f->memory->set)); /* of another identifier, perhaps */
+	if (curve_key_init(&f->memory->group, key->group.key) != 0)
+		return FROST_EKEY;
 	f->key = *key;
 	f->boot = boot;
 	f->epoch_min = key->group.epoch;

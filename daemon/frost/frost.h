@@ -145,10 +145,10 @@ struct frost_shares {
 	uint8_t z[FROST_THRESHOLD_MAX][32];
 };
 
-/* Adds the shares up to a signature and verifies it. 0, FROST_ESCALAR (culprit), FROST_ESIGNATURE:
- * now check the shares one by one. */
-int frost_aggregate(struct frost_session *s, const struct frost_shares *shares,
-		    uint8_t signature[64]);
+/* Adds the shares up to a signature and verifies it, fast if `f` has loaded the session's group;
+ * NULL is fine. 0, FROST_ESCALAR (culprit), FROST_ESIGNATURE: now check the shares one by one. */
+int frost_aggregate(const struct frost *f, struct frost_session *s,
+		    const struct frost_shares *shares, uint8_t signature[64]);
 
 /* One share against its owner's commitments and Y. 0, FROST_ESCALAR, FROST_ESHARE, FROST_ELIMIT (no
  * such index), FROST_EMEMBER; sets s->culprit. */
@@ -162,5 +162,9 @@ uint32_t frost_culprits(struct frost_session *s, const struct frost_group *group
 /* 0, FROST_EKIND, FROST_ESIGNATURE. */
 int frost_verify(const uint8_t key[32], enum frost_kind kind, const struct ap_statement *statement,
 		 const uint8_t signature[64]);
+
+/* The same with the key of the group loaded, and fast. Also FROST_ENOKEY. */
+int frost_verify_own(const struct frost *f, enum frost_kind kind,
+		     const struct ap_statement *statement, const uint8_t signature[64]);
 
 #endif

@@ -183,6 +183,11 @@ int frost_point_sub(uint8_t out[32], const uint8_t p[32], const uint8_t q[32])
 	return 0;
 }
 
+int frost_point_terms(uint8_t sum[32], struct curve_term *terms, size_t n, size_t *bad)
+{
+	return curve_terms_sum(sum, terms, n, bad) == 0 ? 0 : FROST_EPOINT;
+}
+
 void frost_hash_begin(struct frost_hash *h, enum frost_hash_use use)
 {
 	static const char context[] = "FROST-ED25519-SHA512-v1";

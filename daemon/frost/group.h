@@ -1,10 +1,10 @@
 /* group.h: scalars and points of the Ed25519 group, and the hashes of FROST(Ed25519, SHA-512).
  *
- * The only caller of libsodium's group functions. Scalar: 32 octets little-endian, below the group
- * order L. Point: RFC 8032 encoding, 32 octets. Outputs may be the same array as any input. Scalar
- * arguments must be canonical: whatever comes from outside passes frost_scalar_is_canonical()
- * first, whatever a function here gives is. Scalar functions and frost_point_base() run in constant
- * time. draft {#threshold} */
+ * The only caller of libsodium's group functions in daemon/frost. Scalar: 32 octets little-endian,
+ * below the group order L. Point: RFC 8032 encoding, 32 octets. Outputs may be the same array as
+ * any input. Scalar arguments must be canonical: whatever comes from outside passes
+ * frost_scalar_is_canonical() first, whatever a function here gives is. Scalar functions and
+ * frost_point_base() run in constant time. draft {#threshold} */
 #ifndef FROST_GROUP_H
 #define FROST_GROUP_H
 
@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 #include <sodium.h>
+
+#include "daemon/curve/curve.h"
 
 /* Where random octets come from. The default is libsodium's generator; vectors and simulations
  * bring their own. */
@@ -60,6 +62,11 @@ int frost_point_mult(uint8_t out[32], const uint8_t k[32], const uint8_t p[32]);
  * such, or the identity. 0, FROST_EPOINT if an argument is not on the curve (out is untouched). */
 int frost_point_add(uint8_t out[32], const uint8_t p[32], const uint8_t q[32]);
 int frost_point_sub(uint8_t out[32], const uint8_t p[32], const uint8_t q[32]);
+
+/* D + [k]E of every term, and their sum, in variable time: for public points and factors. 1 to
+ * CURVE_TERMS_MAX terms, their D valid. 0, FROST_EPOINT if E of terms[*bad] is not valid or its D
+ * no point (nothing is written). */
+int frost_point_terms(uint8_t sum[32], struct curve_term *terms, size_t n, size_t *bad);
 
 /* Hashes, in pieces. The state may hold secrets: both ends wipe it. */
 struct frost_hash {

@@ -7,8 +7,8 @@
 
 #include "daemon/frost/frost.h"
 
-/* A nonce that signs twice gives the key share away: nothing goes on behind such a mistake of ours. Never
- * compiled out. */
+/* A nonce that signs twice gives the key share away: nothing goes on behind such a mistake of ours.
+ * Never compiled out. */
 #define FROST_ASSERT(condition)                                                                    \
 	do {                                                                                       \
 		if (!(condition))                                                                  \
@@ -44,11 +44,12 @@ struct frost_set {
 
 /* Nothing secret, so not in locked memory. */
 struct frost_memory {
+	struct curve_key group;			  /* PK of the key loaded */
 	struct frost_signed window[FROST_WINDOW]; /* at seq mod FROST_WINDOW */
 	struct frost_set set[FROST_SETS];
 	uint8_t checked[FROST_CHECKED][32];
-	/* Of this run: the highest counter signed with, plus one, in each place of the pool. Counters
-	 * only rise there, so one that is below was signed with before. */
+	/* Of this run: the highest counter signed with, plus one, in each place of the pool.
+	 * Counters only rise there, so one that is below was signed with before. */
 	uint64_t spent[FROST_POOL_MAX];
 };
 

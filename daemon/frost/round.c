@@ -109,21 +109,6 @@ int frost_session_begin(struct frost_session *s, const uint8_t key[32], const ui
 	return 0;
 }
 
-/* C = D + [rho]E of a peer. The multiplication refuses a bad E; the addition would let a bad D
- * pass. */
-static int peer_term(uint8_t term[32], const struct frost_commitment *peer,
-		     const uint8_t factor[32], bool checked)
-{
-	int rc;
-
-	if (!checked && !frost_point_is_valid(peer->hiding))
-		return FROST_EPOINT;
-	rc = frost_point_mult(term, factor, peer->binding);
-	if (rc < 0)
-		return rc;
-	return frost_point_add(term, peer->hiding, term);
-}
-
 /* C = [d + e rho]B: the same point, a fifth of the time. */
 static void own_term(uint8_t term[32], const struct frost_nonce *nonce, const uint8_t factor[32])
 {
@@ -135,29 +120,63 @@ static void own_term(uint8_t term[32], const struct frost_nonce *nonce, const ui
 	sodium_memzero(sum, sizeof(sum));
 }
 
-int frost_session_end(struct frost_session *s, const struct frost_list *list, uint32_t checked,
-		      int own, const struct frost_nonce *nonce)
+_Static_assert(FROST_THRESHOLD_MAX <= CURVE_TERMS_MAX, "a signing is one sum");
+
+/* Every C_i and R, which is their sum. Commitments, factors and our own C are public. */
+static int terms_make(struct frost_session *s, const struct frost_list *list, int own,
+		      const uint8_t own_point[32])
 {
-	struct frost_hash h;
+	struct curve_term terms[FROST_THRESHOLD_MAX];
+	size_t bad = 0;
 	int rc;
 
 	for (uint32_t i = 0; i < s->count; i++) {
-		if ((int)i == own) {
-			own_term(s->term[i], nonce, s->factor[i]);
+		const struct frost_commitment *entry = &list->entry[i];
+
+		terms[i] = (struct curve_term){
+			.point = entry->hiding, .other = entry->binding, .factor = s->factor[i]};
+		if ((int)i == own)
+			terms[i] = (struct curve_term){.point = own_point};
+	}
+	rc = frost_point_terms(s->nonce, terms, s->count, &bad);
+	if (rc < 0) {
+		s->culprit = s->id[bad];
+		return rc;
+	}
+	for (uint32_t i = 0; i < s->count; i++)
+		memcpy(s->term[i], terms[i].out, 32);
+	return 0;
+}
+
+/* The terms take a D of any order, so that is looked at here. Whoever is named is to blame: a bad E
+ * of another entry is not looked for any more. */
+static int hiding_check(struct frost_session *s, const struct frost_list *list, uint32_t checked,
+			int own)
+{
+	for (uint32_t i = 0; i < s->count; i++) {
+		if ((int)i == own || (checked >> i & 1) != 0 ||
+		    frost_point_is_valid(list->entry[i].hiding))
 			continue;
-		}
-		rc = peer_term(s->term[i], &list->entry[i], s->factor[i], (checked >> i & 1) != 0);
-		if (rc < 0) {
-			s->culprit = s->id[i];
-			return rc;
-		}
+		s->culprit = s->id[i];
+		return FROST_EPOINT;
 	}
-	memcpy(s->nonce, s->term[0], 32);
-	for (uint32_t i = 1; i < s->count; i++) {
-		rc = frost_point_add(s->nonce, s->nonce, s->term[i]);
-		if (rc < 0)
-			return rc;
-	}
+	return 0;
+}
+
+int frost_session_end(struct frost_session *s, const struct frost_list *list, uint32_t checked,
+		      int own, const struct frost_nonce *nonce)
+{
+	uint8_t own_point[32] = {0};
+	struct frost_hash h;
+	int rc = hiding_check(s, list, checked, own);
+
+	if (rc < 0)
+		return rc;
+	if (own >= 0)
+		own_term(own_point, nonce, s->factor[own]);
+	rc = terms_make(s, list, own, own_point);
+	if (rc < 0)
+		return rc;
 	if (frost_point_is_identity(s->nonce))
 		return FROST_EIDENTITY;
 	frost_hash_begin(&h, FROST_H2);

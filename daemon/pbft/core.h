@@ -100,10 +100,11 @@ struct pbft_fetch { /* batches from executed + 1 on, out of one peer's journal *
 	bool all; /* what the own slots hold did not lead to the attested value: take the peer's */
 	uint64_t from, to;
 	uint8_t source;
-	uint8_t tried; /* sources that did not deliver */
-	uint8_t more;  /* of those that say they have got so far: what f+1 say, one of whom is
-			  correct, the liars among them may not attest */
-	uint64_t asked_ms;
+	uint8_t tried;	   /* sources that did not deliver */
+	uint8_t more;	   /* of those that say they have got so far: what f+1 say, one of whom is
+			      correct, the liars among them may not attest */
+	uint8_t slower;	   /* a source has resend_ms << slower: nobody has delivered in less */
+	uint64_t late_ms;  /* when it is late */
 	uint16_t attested; /* bit id-1 */
 	uint8_t running[AP_REPLICAS_MAX][32];
 	bool have[PBFT_FETCH_MAX]; /* of from + i */

@@ -11,8 +11,8 @@
  * attested value, then all are committed, written, and executed once durable; or not, then the
  * peer's bodies, or the own slots', are wrong, and all of them are asked of the next peer.
  *  4. Silence: the next peer. When none has delivered, the shell is told, and it starts over at the
- * next chance, with a range that one more member says it has executed: f liars may say so of the
- * first one and never attest it.
+ * next chance, with more time for each and a range that one more member says it has executed: f
+ * liars may say so of the first one and never attest it.
  */
 #include "daemon/pbft/core.h"
 #include "daemon/bug.h"
@@ -20,6 +20,8 @@
 #include <string.h>
 
 #include "libproto/digest.h"
+
+enum { SLOWER_MAX = 5 };
 
 static void give_up_bodies(struct pbft *p)
 {
@@ -77,7 +79,7 @@ static void ask(struct pbft *p)
 	uint64_t missing = first_missing(p);
 	uint16_t others = (uint16_t)(pbft_up(p) & ~f->attested);
 
-	f->asked_ms = p->now;
+	f->late_ms = p->now + ((uint64_t)p->conf.resend_ms << f->slower);
 	if (missing != 0 && f->source != 0) {
 		pbft_send_fetch(p, missing, f->to, true, pbft_bit(p, f->source));
 		others &= (uint16_t)~pbft_bit(p, f->source); /* it attests as well */
@@ -161,10 +163,14 @@ static bool rotate(struct pbft *p)
 
 void pbft_fetch_late(struct pbft *p)
 {
-	if (!p->fetch.active || p->now < p->fetch.asked_ms + p->conf.resend_ms)
+	struct pbft_fetch *f = &p->fetch;
+
+	if (!f->active || p->now < f->late_ms)
 		return;
 	if (rotate(p))
 		ask(p);
+	else if (f->slower < SLOWER_MAX)
+		f->slower++; /* what was asked for may have been on its way, over a slow one */
 }
 
 /* The value at the range's end that f+1 different members attest; NULL: none yet. */
@@ -214,6 +220,8 @@ static void take_over(struct pbft *p)
 		pbft_slot_advance(p, slot);
 	}
 	f->going = true;
+	if (f->slower > 0)
+		f->slower--;
 	pbft_fetch_end(p);
 }
 

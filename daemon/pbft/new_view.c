@@ -123,24 +123,68 @@ bool pbft_new_view_check(struct pbft *p, const struct pbft_event *ev)
 
 /* ---- the primary makes it ---- */
 
+static bool has_batch(const struct pbft *p, const struct pbft_claim *claim)
+{
+	const struct pbft_slot *slot = pbft_window_find(&p->window, claim->seq);
+	struct pbft_batch null;
+
+	if (claim->seq <= p->executed)
+		return true; /* what was executed is in nobody's way */
+	if (slot != NULL &&
+	    ((slot->has_batch && memcmp(slot->batch.digest, claim->batch, 32) == 0) ||
+	     (slot->has_kept && memcmp(slot->kept.digest, claim->batch, 32) == 0)))
+		return true;
+	pbft_null_batch(p, &null);
+	return memcmp(null.digest, claim->batch, 32) == 0;
+}
+
+static bool has_all(const struct pbft *p, const struct pbft_view_change *c)
+{
+	for (uint16_t i = 0; i < c->n_prepared; i++)
+		if (!has_batch(p, &c->prepared[i]))
+			return false;
+	return true;
+}
+
+/*
+ * draft {#new-view}: "VIEW-CHANGEs whose batches it holds go first". A certificate does not bring
+ * its batch along, and those who voted for that, and did not prepare it, have given it up for
+ * another one since: the one who kept the certificate back may be all who has it, and faulty. The
+ * others come in turn, after a resend interval.
+ */
+static uint16_t choose(const struct pbft *p, const struct pbft_view_change **changes, uint8_t *n)
+{
+	uint16_t who = pbft_bit(p, p->conf.self);
+
+	for (int whole = 1; whole >= (p->change_tries >= 2 ? 0 : 1); whole--)
+		for (uint8_t step = 0; step < p->conf.n; step++) {
+			uint8_t id = (uint8_t)((p->view / p->conf.n + step) % p->conf.n + 1);
+			const struct pbft_view_change *c = &p->changes[id - 1];
+
+			if (pbft_quorum_strong(p->conf.n, who))
+				return who;
+			if ((who & pbft_bit(p, id)) != 0 || c->view != p->view ||
+			    (whole != 0 && !has_all(p, c)))
+				continue;
+			who |= pbft_bit(p, id);
+			changes[(*n)++] = c;
+		}
+	return who;
+}
+
 void pbft_new_view_try(struct pbft *p)
 {
 	const struct pbft_view_change *changes[AP_REPLICAS_MAX];
-	uint16_t who = pbft_bit(p, p->conf.self);
 	struct pbft_effect *e;
 	uint8_t n = 1;
+	uint16_t who;
 
 	if (p->view_active || p->disk == PBFT_DISK_FULL || pbft_is_mute(p) ||
 	    pbft_primary(p, p->view) != p->conf.self || !p->change_durable ||
 	    p->changes[p->conf.self - 1].view != p->view)
 		return;
 	changes[0] = &p->changes[p->conf.self - 1];
-	for (uint8_t id = 1; id <= p->conf.n && !pbft_quorum_strong(p->conf.n, who); id++) {
-		if (id == p->conf.self || p->changes[id - 1].view != p->view)
-			continue;
-		who |= pbft_bit(p, id);
-		changes[n++] = &p->changes[id - 1];
-	}
+	who = choose(p, changes, &n);
 	if (!pbft_quorum_strong(p->conf.n, who))
 		return;
 	memset(&p->nv, 0, sizeof(p->nv));

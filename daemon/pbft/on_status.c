@@ -48,7 +48,7 @@ void pbft_on_link(struct pbft *p, const struct pbft_event *ev)
 		peer->disk = PBFT_DISK_ENOUGH; /* who is gone has no say */
 		peer->is_slow = false;
 		if (p->fetch.active && p->fetch.source == ev->from)
-			p->fetch.asked_ms = p->now - p->conf.resend_ms; /* late at once */
+			p->fetch.late_ms = p->now;
 		return;
 	}
 	peer->help_ms = peer->show_ms = p->now;

@@ -225,7 +225,7 @@ static uint64_t wake(struct pbft *p)
 	for (uint32_t i = 0; i < p->n_own; i++)
 		at = earlier(at, p->own[i].due_ms);
 	if (p->fetch.active)
-		at = earlier(at, p->fetch.asked_ms + p->conf.resend_ms);
+		at = earlier(at, p->fetch.late_ms);
 	at = earlier(at, pbft_view_wake(p));
 	if (pbft_is_primary(p) && pbft_is_filling(p))
 		at = earlier(at, later(p->executed_ms + p->conf.fill_ms, p->now + 1));

@@ -190,6 +190,21 @@ static void vote_checkpoints(struct pbft *p)
 	}
 }
 
+/* draft {#incarnation}: "It gives its CHECKPOINT for this checkpoint [...] to those who lack it" */
+static void vote_stable(struct pbft *p)
+{
+	struct pbft_effect *e;
+
+	p->stable_incarnation = p->incarnation;
+	if (p->stable_token != UINT64_MAX)
+		return; /* of a state that was transferred: its record has it */
+	e = pbft_write(p, PBFT_WRITE_CHECKPOINT);
+	e->u.checkpoint.seq = p->stable;
+	e->u.checkpoint.incarnation = p->incarnation;
+	memcpy(e->u.checkpoint.state, p->stable_state, 32);
+	p->stable_token = e->token;
+}
+
 /* draft {#incarnation}: "as soon as the record of a stable checkpoint at or above r plus one window
  * is durable" */
 void pbft_rejoin_stable(struct pbft *p)
@@ -205,6 +220,7 @@ void pbft_rejoin_stable(struct pbft *p)
 	p->rejoined = 0;
 	p->executed_ms = p->now;
 	pbft_watch_clear(p);
+	vote_stable(p);
 	vote_checkpoints(p);
 	p->revote = true;
 	p->change_due = !p->view_active;

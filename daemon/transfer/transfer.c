@@ -34,6 +34,7 @@ void transfer_begin(struct transfer *t, uint64_t above, uint64_t now_ms)
 	t->phase = TRANSFER_STATE;
 	t->above = above;
 	t->lied = 0;
+	t->late_ms = t->conf.late_ms;
 	t->pause_ms = now_ms;
 	memset(t->rest_ms, 0, sizeof(t->rest_ms));
 	t->begun++;
@@ -55,6 +56,8 @@ static void begin_again(struct transfer *t, uint64_t now_ms)
 	t->phase = TRANSFER_STATE;
 	memset(t->rest_ms, 0, sizeof(t->rest_ms));
 	t->pause_ms = now_ms + t->conf.late_ms;
+	if (t->late_ms < t->conf.late_ms << TRANSFER_SLOWER)
+		t->late_ms *= 2; /* what comes may be on the way, and the way be narrow */
 	t->begun++;
 }
 
@@ -255,7 +258,7 @@ static void drop_late(struct transfer *t, uint64_t now_ms)
 		struct transfer_asked *a = &t->asked[i];
 		uint8_t to = a->to;
 
-		if (to == 0 || now_ms < a->at_ms + t->conf.late_ms)
+		if (to == 0 || now_ms < a->at_ms + t->late_ms)
 			continue;
 		asked_close(t, a);
 		rest(t, to, now_ms);
@@ -381,8 +384,8 @@ uint64_t transfer_wake(const struct transfer *t, uint64_t now_ms)
 	if (t->phase == TRANSFER_IDLE || t->phase == TRANSFER_INSTALLING)
 		return at;
 	for (size_t i = 0; i < sizeof(t->asked) / sizeof(t->asked[0]); i++)
-		if (t->asked[i].to != 0 && t->asked[i].at_ms + t->conf.late_ms < at)
-			at = t->asked[i].at_ms + t->conf.late_ms;
+		if (t->asked[i].to != 0 && t->asked[i].at_ms + t->late_ms < at)
+			at = t->asked[i].at_ms + t->late_ms;
 	for (uint8_t i = 0; i < t->conf.n; i++)
 		if (t->rest_ms[i] > now_ms && t->rest_ms[i] < at)
 			at = t->rest_ms[i];

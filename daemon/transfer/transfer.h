@@ -32,6 +32,7 @@ enum {
 	TRANSFER_ASKED_MAX = 2, /* questions to one member that are not answered yet */
 	TRANSFER_RUN_MAX = 32,	/* leaves in one question for chunks */
 	TRANSFER_BARREN = 3,	/* times that all members are asked in vain: begin again */
+	TRANSFER_SLOWER = 5,	/* late_ms doubles so often, where nobody answers in time */
 	TRANSFER_REST = 4,	/* late_ms for which a member that was of no use is left alone */
 	TRANSFER_PATH_MAX = AP_FRONTIER_MAX,
 };
@@ -39,7 +40,7 @@ enum {
 struct transfer_conf {
 	uint8_t n, self;
 	uint8_t bits;	     /* a section has 2^bits leaves, at most AP_SECTION_LEAVES */
-	uint32_t late_ms;    /* no answer for so long: somebody else is asked */
+	uint32_t late_ms;    /* no answer for so long: somebody else is asked; at first */
 	uint64_t horizon_ms; /* no deadline is farther from its batch's time */
 	ap_sha256_fn *sha256;
 };
@@ -98,8 +99,9 @@ struct transfer {
 	uint8_t turn;
 	struct transfer_asked asked[TRANSFER_ASKED_MAX * AP_REPLICAS_MAX];
 	uint32_t barren; /* questions in vain since something useful came */
-	bool full;	 /* the shell has as much to store as it may: nothing is asked for */
-	bool no_room;	 /* nor is anything installed: the disk is nearly full */
+	uint32_t late_ms;
+	bool full;    /* the shell has as much to store as it may: nothing is asked for */
+	bool no_room; /* nor is anything installed: the disk is nearly full */
 	/* of this run of the process */
 	uint64_t chunks, begun; /* taken; times that it began (again) */
 };

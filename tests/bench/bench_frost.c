@@ -113,7 +113,7 @@ static double step_time(enum step step, unsigned t, uint64_t seq, unsigned pair)
 		return now_us() - start;
 	start = now_us();
 	if (step == AGGREGATE)
-		must(frost_aggregate(&session, &shares, signature), "aggregate");
+		must(frost_aggregate(f[0], &session, &shares, signature), "aggregate");
 	else if (step == OUTSIDE)
 		must(frost_session_make(&session, &keys[0].group, FROST_BATCH, &statement, &list),
 		     "session");

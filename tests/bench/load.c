@@ -29,6 +29,7 @@ static int usage(const char *why)
 		"  -n COUNT    agreements to ask for (10000)\n"
 		"  -l LINKS    sockets for each replica (1)\n"
 		"  -w WINDOW   requests under way for each socket (1)\n"
+		"  -R RATE     at most so many requests a second (as many as the windows take)\n"
 		"  -t MS       until a request is sent again (1000)\n"
 		"  -T TRIES    until it is given up (5)\n"
 		"  -x DEADLINE instances that are shared with every crowd of the same DEADLINE "
@@ -159,6 +160,9 @@ static const char *option(int c, const char *text)
 	case 'w':
 		load.window = number(text, LOAD_WINDOW_MAX);
 		return load.window > 0 ? NULL : "-w: not a number of requests, at most 256";
+	case 'R':
+		load.rate = number(text, LOAD_RATE_MAX);
+		return load.rate > 0 ? NULL : "-R: not a number of requests";
 	case 't':
 		load.wait_us = 1000 * number(text, 600000);
 		return load.wait_us > 0 ? NULL : "-t: not a number of milliseconds";
@@ -188,7 +192,7 @@ static const char *parse(int argc, char **argv)
 	load.links = load.window = 1;
 	load.wait_us = 1000000;
 	load.tries = 5;
-	while (wrong == NULL && (c = getopt(argc, argv, "d:k:s:n:l:w:t:T:x:a:r:")) != -1)
+	while (wrong == NULL && (c = getopt(argc, argv, "d:k:s:n:l:w:R:t:T:x:a:r:")) != -1)
 		wrong = option(c, optarg);
 	if (wrong == NULL && (load.n_servers == 0 || load.zone.len == 0 || optind < argc))
 		wrong = "a domain, a key and a server are needed";

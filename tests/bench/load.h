@@ -24,6 +24,7 @@ enum {
 	LOAD_LINKS_MAX = 64,
 	LOAD_WINDOW_MAX = 256, /* requests under way of one socket: 8 bits of the DNS id */
 	LOAD_COUNT_MAX = 20000000,
+	LOAD_RATE_MAX = 1000000,
 	LOAD_VALUE = 32,
 	LOAD_KNOWN = 1024, /* statements remembered as signed */
 	LOAD_FULL_PATH = 8 /* nodes of a path at 256 outcomes in a batch */
@@ -51,6 +52,7 @@ struct load {
 	uint8_t key[32];
 	struct ap_verify_key verifier;
 	size_t links, window; /* sockets for each server, requests under way for each socket */
+	uint64_t rate;	      /* new requests a second at most; 0: no bound */
 	uint64_t count;	      /* requests in all */
 	uint64_t wait_us;     /* until a request is sent again */
 	unsigned tries;
@@ -64,6 +66,7 @@ struct load {
 
 	/* what came of it */
 	volatile sig_atomic_t stop;
+	uint64_t began_us;
 	uint64_t next;	/* number of the next request */
 	uint64_t good;	/* answered, proven, and as expected */
 	uint64_t wrong; /* answers that are not proven, or contradict what was acknowledged */

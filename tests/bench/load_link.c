@@ -66,12 +66,18 @@ static void send_job(const struct load *l, struct link *k, size_t place, uint64_
 		k->n_out++;
 }
 
-/* The next request into an empty place. */
+static bool is_more(const struct load *l)
+{
+	return l->next < l->count && !l->stop;
+}
+
+/* The next request into an empty place, if it is time for it. */
 static void begin(struct load *l, struct link *k, size_t place, uint64_t now_us)
 {
 	struct load_job *job = &k->jobs[place];
 
-	job->busy = l->next < l->count && !l->stop;
+	job->busy = is_more(l) &&
+		    (l->rate == 0 || l->next * 1000000 < (now_us - l->began_us) * l->rate);
 	if (!job->busy)
 		return;
 	load_ask_init(l, job, l->next++);
@@ -185,13 +191,16 @@ static void drain(struct load *l, struct link *k)
 	flush(k);
 }
 
-/* What is overdue is sent again. Gives the number of requests under way. */
+/* What is overdue is sent again, and empty places are filled. Gives the number of requests under
+ * way. */
 static size_t sweep(struct load *l, struct link *k, uint64_t now_us)
 {
 	size_t busy = 0;
 
 	for (size_t i = 0; i < l->window; i++) {
-		if (k->jobs[i].busy && k->jobs[i].due_us <= now_us)
+		if (!k->jobs[i].busy)
+			begin(l, k, i, now_us);
+		else if (k->jobs[i].due_us <= now_us)
 			again(l, k, i, now_us);
 		busy += k->jobs[i].busy;
 	}
@@ -220,26 +229,26 @@ static bool link_open(struct link *k, const struct sockaddr_storage *server, int
 static void loop(struct load *l, struct link *links, size_t n_links, int epoll)
 {
 	struct epoll_event events[LOAD_LINKS_MAX];
+	/* a rate is kept in small steps */
+	const uint64_t sweep_us = l->rate > 0 ? SWEEP_US / 10 : SWEEP_US;
 	uint64_t swept_us = load_now_us();
 	size_t busy = 1;
 
-	for (size_t i = 0; i < n_links; i++) {
-		for (size_t place = 0; place < l->window; place++)
-			begin(l, &links[i], place, load_now_us());
-		flush(&links[i]);
-	}
-	while (busy > 0 && !(l->stop && l->acknowledged == NULL)) {
-		int n = epoll_wait(epoll, events, LOAD_LINKS_MAX, SWEEP_US / 1000);
+	l->began_us = swept_us;
+	for (size_t i = 0; i < n_links; i++)
+		sweep(l, &links[i], swept_us);
+	do {
+		int n = epoll_wait(epoll, events, LOAD_LINKS_MAX, (int)(sweep_us / 1000));
 
 		for (int i = 0; i < n; i++)
 			drain(l, events[i].data.ptr);
-		if (load_now_us() < swept_us + SWEEP_US)
+		if (load_now_us() < swept_us + sweep_us)
 			continue;
 		swept_us = load_now_us();
 		busy = 0;
 		for (size_t i = 0; i < n_links; i++)
 			busy += sweep(l, &links[i], swept_us);
-	}
+	} while ((busy > 0 || is_more(l)) && !(l->stop && l->acknowledged == NULL));
 }
 
 bool load_run(struct load *l)

@@ -21,7 +21,7 @@ round() {
 		pids="$pids $!"
 	done
 	for pid in $pids; do wait "$pid"; done
-	ls "$work/ran" | wc -l
+	find "$work/ran" -type f | wc -l
 }
 
 network_start

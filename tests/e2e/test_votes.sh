@@ -9,6 +9,7 @@ signed() { dig -y "hmac-sha256:$1" "@$host" -p "$port" +norec +time=5 +tries=1 "
 two_hash_locks_commit() { votes commit; }
 a_veto_ends_it() { votes veto; }
 a_deadline_fires_without_traffic() { votes deadline; }
+nor_does_that_of_an_open_instance_need_any() { votes open_deadline; }
 impossible_terms_are_refused() { votes bad_terms; }
 too_early_is_told_for_how_long() { votes too_early; }
 votes_without_right_are_refused() { votes bad_votes; }
@@ -47,6 +48,7 @@ network_start
 needs python3 python3 "two parties commit by hash locks, three wait" two_hash_locks_commit
 needs python3 python3 "a veto ends it" a_veto_ends_it
 needs python3 python3 "a deadline fires without traffic" a_deadline_fires_without_traffic
+needs python3 python3 "nor does that of an open instance need any" nor_does_that_of_an_open_instance_need_any
 needs python3 python3 "impossible terms are refused, and nothing is stored" impossible_terms_are_refused
 needs python3 python3 "too early is told for how long" too_early_is_told_for_how_long
 needs python3 python3 "votes without right are refused, and nobody has voted" votes_without_right_are_refused

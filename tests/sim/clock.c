@@ -49,3 +49,9 @@ time_t __wrap_time(time_t *out)
 		*out = now;
 	return now;
 }
+
+/* What gives way in life has nobody to give way to here, but for other programs. */
+int __wrap_sched_yield(void)
+{
+	return 0;
+}

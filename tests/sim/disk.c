@@ -23,6 +23,7 @@ struct journal {
 	uint64_t token, done; /* of this run: record `base + token - 1` */
 	size_t base;
 	bool syncing, urgent, failing, replayed;
+	struct journal_place expected;
 	size_t sync_to;
 	const char *error;
 };
@@ -138,6 +139,18 @@ int journal_open(struct journal **j, const struct journal_options *options, stru
 	return 0;
 }
 
+void journal_expect(struct journal *j, const struct journal_place *place)
+{
+	j->expected = *place;
+}
+
+struct journal_place journal_last(struct journal *j)
+{
+	const struct disk *d = j->node->disk;
+
+	return (struct journal_place){d->durable, d->durable > 0 ? d->life : 0};
+}
+
 int journal_replay(struct journal *j, uint64_t from_seq, journal_visit *visit, void *arg,
 		   struct journal_report *report, struct disk_error *why)
 {
@@ -161,6 +174,9 @@ int journal_replay(struct journal *j, uint64_t from_seq, journal_visit *visit, v
 		if (visit(arg, &rec) != 0)
 			return disk_say(why, DISK_ESTOPPED, "the visitor stopped");
 	}
+	found.last = d->n;
+	found.is_other =
+		j->expected.number > d->n || (j->expected.number > 0 && j->expected.sum != d->life);
 	j->base = d->n;
 	j->replayed = true;
 	if (report != NULL)
@@ -356,6 +372,7 @@ static void journal_lose(struct disk *d)
 	index_lose(d);
 	d->first = d->n = d->durable = 0;
 	d->has_journal = false;
+	d->life++;
 	d->floor = d->highest = 0;
 }
 
@@ -395,7 +412,10 @@ void disk_lose(struct node *n, unsigned what)
 		break;
 	default:
 		journal_older(n);
-		files_mark(d, RECOVER_FILE, RECOVER_RESTORED);
+		/* whoever put it back has noted it; or the store knows better by itself, where it
+		 * is not lost too before the start */
+		if (store_journal(d->store).number <= d->n || sim->o.wipes > 0)
+			files_mark(d, RECOVER_FILE, RECOVER_RESTORED);
 	}
 }
 
@@ -444,7 +464,8 @@ uint64_t journal_octets(struct journal *j)
 	return 0;
 }
 
-int journal_scrub(struct journal *j, struct journal_scrub *scrub, uint64_t budget, struct disk_error *why)
+int journal_scrub(struct journal *j, struct journal_scrub *scrub, uint64_t budget,
+		  struct disk_error *why)
 {
 	(void)j;
 	(void)budget;

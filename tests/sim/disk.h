@@ -21,6 +21,7 @@ struct disk {
 	size_t first, n, size; /* those before `first` are trimmed */
 	size_t durable;
 	bool has_journal;	      /* its first segment was made */
+	uint64_t life;		      /* which journal it is */
 	uint64_t floor, highest;      /* sequences: trimmed up to, of any record */
 	uint32_t *newest[DISK_TYPES]; /* index + 1 of the newest durable record, by sequence */
 	size_t newest_size[DISK_TYPES];
@@ -41,6 +42,7 @@ void files_mark(struct disk *d, const char *name, const char *text);
 struct store *store_new(void);
 void store_free(struct store *s);
 uint64_t store_seq(const struct store *s);
+struct journal_place store_journal(const struct store *s); /* seen when it was merged */
 /* A merge that is under way has been written, or not. */
 void merge_crash(struct node *n);
 

@@ -192,6 +192,36 @@ int __wrap_frost_point_sub(uint8_t out[32], const uint8_t p[32], const uint8_t q
 	return is_real() ? __real_frost_point_sub(out, p, q) : point_sum(out, p, q, true);
 }
 
+static bool term_make(struct curve_term *term)
+{
+	int64_t point = point_get(term->point);
+	uint64_t v = (uint64_t)point;
+
+	if (point < 0 || (term->other != NULL && !group_is_point(term->other)))
+		return false;
+	if (term->other != NULL)
+		v = add(v, mul(get(term->factor), get(term->other)));
+	point_put(term->out, v);
+	return true;
+}
+
+int __wrap_frost_point_terms(uint8_t sum[32], struct curve_term *terms, size_t n, size_t *bad)
+{
+	uint64_t v = 0;
+
+	if (is_real())
+		return __real_frost_point_terms(sum, terms, n, bad);
+	for (size_t i = 0; i < n; i++) {
+		if (!term_make(&terms[i])) {
+			*bad = i;
+			return FROST_EPOINT;
+		}
+		v = add(v, (uint64_t)point_get(terms[i].out));
+	}
+	point_put(sum, v);
+	return 0;
+}
+
 int __wrap_frost_canary(void)
 {
 	return is_real() ? __real_frost_canary() : 0;

@@ -20,7 +20,7 @@ static const struct {
 };
 enum { BUGS = sizeof(bugs) / sizeof(bugs[0]), SECONDS = 600 };
 
-static void choose(int number)
+void hunt_choose(int number)
 {
 #ifdef AGREE_SEEDED_BUGS
 	bug_number = number;
@@ -53,9 +53,9 @@ static bool is_good(const struct sweep *s, uint64_t seed, int number, struct ver
 	struct plan plan;
 
 	sweep_draw(s, seed, &o, &plan);
-	choose(number);
+	hunt_choose(number);
 	sim_run(&o, &plan, &show, v);
-	choose(0);
+	hunt_choose(0);
 	plan_free(&plan);
 	return v->good;
 }

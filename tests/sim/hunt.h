@@ -4,6 +4,9 @@
 
 #include "tests/sim/sweep.h"
 
+/* From now on all runs have this bug, if the build has; 0: none. */
+void hunt_choose(int number);
+
 /* Seeds from sweep.first on, until one fails. 0: found, 2: not within the time, 77: this build has
  * no bugs. A seed that fails without the bug too does not count. */
 int hunt(int number, const struct sweep *s, FILE *say);

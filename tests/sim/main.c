@@ -1,10 +1,11 @@
 /*
  * sim: a network in one process, from one seed (sim.h).
  *
- *	sim --seed N [--trace] [--last]		one run: options, verdict; the last steps if it fails
- *	sim --seed N --shrink FILE		a failing run as a small scenario file
- *	sim --seeds A..B [-j N] [--time S]	a sweep
- *	sim --bug N | --bugs [-j N] [--time S]	finds a bug that --enable-seeded-bugs has built in, or fails
+ *	sim --seed N [--trace] [--last]		one run: options, verdict; the last steps if it
+ *fails sim --seed N --shrink FILE		a failing run as a small scenario file sim --seeds
+ *A..B [-j N] [--time S]	a sweep sim --bug N --seed N			a run with a bug, as one
+ *without sim --bug N | --bugs [-j N] [--time S]	finds a bug that
+ *--enable-seeded-bugs has built in, or fails
  *	sim --scenario FILE... [--rewrite] [--trace]	scenario files
  *	sim --twins ...				twins (twins.c)
  *	sim --mutate ...			mutation mode (mutation.c)
@@ -18,6 +19,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tests/sim/hunt.h"
 #include "tests/sim/mutate.h"
@@ -32,16 +34,16 @@ struct command {
 	struct sweep sweep;
 	struct options fixed;
 	bool is_fixed[OPTIONS_MAX];
-	bool one, trace, last, rewrite, scenario;
+	bool one, trace, rewrite, scenario;
 	const char *shrink;
 	int bug; /* -1: all */
 };
 
 static void usage(FILE *to)
 {
-	fputs("sim --seed N [--trace] [--last] [--shrink FILE] | --seeds A..B [-j N] [--time S] "
+	fputs("sim --seed N [--trace] [--shrink FILE] | --seeds A..B [-j N] [--time S] "
 	      "[--failures N]\n"
-	      "    | --bug N | --bugs [-j N] [--time S]\n"
+	      "    | --bug N [--seed N] | --bugs [-j N] [--time S]\n"
 	      "    | --scenario FILE... [--rewrite] [--trace]\n"
 	      "    | --twins ... | --mutate ... (each has a --help)\n"
 	      "    [--crypto real|fast] [--mode primary|full] [NAME=NUMBER ...]\n\n"
@@ -80,15 +82,20 @@ static void read_value(struct command *c, char *word)
 
 static void read_arguments(struct command *c, int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"seed", required_argument, NULL, 's'},	    {"seeds", required_argument, NULL, 'S'},
-		{"time", required_argument, NULL, 'T'},	    {"failures", required_argument, NULL, 'F'},
-		{"trace", no_argument, NULL, 't'},	    {"last", no_argument, NULL, 'l'},
-		{"shrink", required_argument, NULL, 'k'},   {"scenario", no_argument, NULL, 'c'},
-		{"rewrite", no_argument, NULL, 'w'},	    {"crypto", required_argument, NULL, 'r'},
-		{"bug", required_argument, NULL, 'b'},	    {"bugs", no_argument, NULL, 'B'},
-		{"mode", required_argument, NULL, 'm'},	    {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"seed", required_argument, NULL, 's'},
+					      {"seeds", required_argument, NULL, 'S'},
+					      {"time", required_argument, NULL, 'T'},
+					      {"failures", required_argument, NULL, 'F'},
+					      {"trace", no_argument, NULL, 't'},
+					      {"shrink", required_argument, NULL, 'k'},
+					      {"scenario", no_argument, NULL, 'c'},
+					      {"rewrite", no_argument, NULL, 'w'},
+					      {"crypto", required_argument, NULL, 'r'},
+					      {"bug", required_argument, NULL, 'b'},
+					      {"bugs", no_argument, NULL, 'B'},
+					      {"mode", required_argument, NULL, 'm'},
+					      {"help", no_argument, NULL, 'h'},
+					      {NULL, 0, NULL, 0}};
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "j:h", longs, NULL)) != -1) {
@@ -111,9 +118,6 @@ static void read_arguments(struct command *c, int argc, char **argv)
 			break;
 		case 't':
 			c->trace = true;
-			break;
-		case 'l':
-			c->last = true;
 			break;
 		case 'k':
 			c->shrink = optarg;
@@ -146,35 +150,42 @@ static void read_arguments(struct command *c, int argc, char **argv)
 	}
 }
 
-static int run_one(struct command *c)
+/* A failing run, as small as it gets, into the file that was named, else shown. */
+static void show_small(const struct command *c, struct scenario *s, const struct verdict *v)
 {
-	struct sim_show show = {.trace = c->trace ? stdout : NULL, .last = c->last ? stdout : NULL};
+	FILE *to = c->shrink != NULL ? fopen(c->shrink, "w") : stdout;
+
+	if (to == NULL)
+		bad(c->shrink);
+	snprintf(s->expect, sizeof(s->expect), "%.*s", (int)strcspn(v->what, ":"), v->what);
+	shrink(s, SHRINK_RUNS, stdout);
+	fprintf(to, "# seed %" PRIu64 ": %s\n", c->sweep.first, v->what);
+	scenario_write(to, s);
+	if (to != stdout)
+		fclose(to);
+}
+
+static int run_one(const struct command *c)
+{
+	struct sim_show show = {.trace = c->trace ? stdout : NULL,
+				.last = c->trace ? NULL : stdout};
 	struct scenario s = {.expect = ""};
 	struct verdict v;
-	FILE *to;
 
 	sweep_draw(&c->sweep, c->sweep.first, &s.o, &s.plan);
 	if (options_check(&s.o) != NULL)
 		bad(options_check(&s.o));
 	printf("options ");
 	options_print(stdout, &s.o, true);
-	if (c->trace || c->last)
-		plan_print(stdout, &s.plan);
 	sim_run(&s.o, &s.plan, &show, &v);
 	printf("%s: %" PRIu64 " steps, %" PRIu64 " frames, %" PRIu64 " batches, %" PRIu64
 	       " answers, %.3f s simulated, trace %016" PRIx64 "\n",
 	       v.good ? "good" : v.what, v.steps, v.frames, v.batches, v.answers,
 	       (double)v.sim_us / 1e6, v.hash);
-	if (v.good || c->shrink == NULL)
-		return v.good ? 0 : 2;
-	snprintf(s.expect, sizeof(s.expect), "%.*s", (int)strcspn(v.what, ":"), v.what);
-	shrink(&s, SHRINK_RUNS, stdout);
-	to = fopen(c->shrink, "w");
-	if (to == NULL)
-		bad(c->shrink);
-	fprintf(to, "# seed %" PRIu64 ": %s\n", c->sweep.first, v.what);
-	scenario_write(to, &s);
-	fclose(to);
+	if (v.good)
+		return 0;
+	plan_print(stdout, &s.plan);
+	show_small(c, &s, &v);
 	return 2;
 }
 
@@ -192,16 +203,34 @@ static int run_scenarios(const struct command *c, char **paths)
 	return failed == 0 ? 0 : 2;
 }
 
+/*
+ * All memory is kept for the next run: pages that come anew from the system cost more than what a
+ * replica has to zero. They are large ones, if there are any: what a replica touches lies far apart
+ * in some 10 MB of its own, and there are many, so that a look into the page tables went with
+ * nearly each access.
+ */
+static void memory_keep(void)
+{
+	enum { HEAP = 256 << 20, LARGE = 2 << 20 };
+	uintptr_t begin;
+	void *heap;
+
+	mallopt(M_MMAP_MAX, 0);
+	mallopt(M_TRIM_THRESHOLD, 2 * HEAP);
+	mallopt(M_TOP_PAD, 64 << 20);
+	heap = malloc(HEAP);
+	begin = ((uintptr_t)heap + LARGE - 1) / LARGE * LARGE;
+	if (heap != NULL)
+		(void)madvise((void *)begin, HEAP - LARGE, MADV_HUGEPAGE);
+	free(heap);
+}
+
 int main(int argc, char **argv)
 {
 	static struct command c = {.sweep = {.jobs = 1, .failures_max = 20}};
 	struct sweep_sums sums;
 
-	/* all memory is kept for the next run: pages that come anew from the system cost more than
-	 * what a replica has to zero */
-	mallopt(M_MMAP_MAX, 0);
-	mallopt(M_TRIM_THRESHOLD, 512 << 20);
-	mallopt(M_TOP_PAD, 64 << 20);
+	memory_keep();
 	if (argc > 1 && strcmp(argv[1], "--twins") == 0)
 		return twins_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "--mutate") == 0)
@@ -214,14 +243,22 @@ int main(int argc, char **argv)
 		read_value(&c, argv[optind]);
 	c.sweep.fixed = &c.fixed;
 	c.sweep.is_fixed = c.is_fixed;
+	if (c.bug != 0)
+		c.sweep.given.full = true;
+	if (c.bug > 0 && c.one) {
+		hunt_choose(c.bug);
+		return run_one(&c);
+	}
 	if (c.bug != 0) {
 		c.sweep.first = 1;
-		c.sweep.given.full = true;
 		return c.bug < 0 ? hunt_all(&c.sweep, stdout) : hunt(c.bug, &c.sweep, stdout);
 	}
 	if (c.one)
 		return run_one(&c);
 	if (c.sweep.last == 0 || c.sweep.jobs == 0)
 		bad("--seed, --seeds or --scenario");
-	return sweep(&c.sweep, &sums, stdout) ? 0 : 2;
+	if (sweep(&c.sweep, &sums, stdout))
+		return 0;
+	puts("sim --seed N, with the same further arguments, shows a run that fails");
+	return 2;
 }

@@ -33,6 +33,7 @@ struct store {
 	size_t snapshot_len;
 	uint8_t proof[4096];
 	size_t proof_len;
+	struct journal_place journal;
 	struct history *history;
 };
 
@@ -83,6 +84,11 @@ void store_free(struct store *s)
 uint64_t store_seq(const struct store *s)
 {
 	return s->seq;
+}
+
+struct journal_place store_journal(const struct store *s)
+{
+	return s->journal;
 }
 
 static struct kept **place(struct store *s, const uint8_t id[AP_ID_LEN])
@@ -184,23 +190,18 @@ static void absorb_chunk(struct store *s, const struct absorb_chunk *c)
 {
 	struct block block = {.pub = {.seq = c->seq, .statement = c->statement}};
 	struct merge_block b = {.seq = c->seq, .block = &block, .has_sig = true, .is_first = true};
+	struct merge_chunk_entry next;
 	struct ap_reader r;
 
 	block.pub.count = (uint16_t)c->statement.count;
 	block.pub.nodes = block.nodes = c->nodes;
 	memcpy(b.sig, c->sig, 64);
 	ap_reader_init(&r, c->outcomes.data, c->outcomes.len);
-	for (size_t i = 0; i < c->n; i++) {
-		struct entry e = {.merged = false};
+	for (size_t i = 0; i < c->n && merge_chunk_next(&r, &next); i++) {
+		struct entry e = {.relay = next.relay, .outcome = next.outcome};
 		struct merge_item item = {.entry = &e, .block = c->proven ? &block : NULL};
-		struct ap_reader inner;
-		ap_span16 outcome;
 
-		ap_octets_get(&r, e.id, AP_ID_LEN);
-		ap_u8_get(&r, &e.relay);
-		ap_span16_get(&r, &outcome);
-		ap_reader_init(&inner, outcome.data, outcome.len);
-		ap_outcome_get(&inner, &e.outcome);
+		memcpy(e.id, next.id, AP_ID_LEN);
 		item.leaf = c->proven ? c->leaf[i] : 0;
 		put_outcome(s, &item);
 	}
@@ -219,6 +220,7 @@ static void put_state(struct store *s, const struct merge_job *job)
 	s->snapshot = must(malloc(job->snapshot_len));
 	memcpy(s->snapshot, job->snapshot, job->snapshot_len);
 	s->snapshot_len = job->snapshot_len;
+	s->journal = job->journal;
 	s->seq = job->seq;
 }
 
@@ -425,6 +427,12 @@ int merge_snapshot(struct merge *m, uint64_t *seq, uint8_t **octets, size_t *len
 	*octets = must(malloc(s->snapshot_len));
 	memcpy(*octets, s->snapshot, s->snapshot_len);
 	return 1;
+}
+
+int merge_journal(struct merge *m, struct journal_place *out)
+{
+	*out = m->node->disk->store->journal;
+	return out->number > 0;
 }
 
 int merge_proof(struct merge *m, uint8_t *out, size_t cap)

@@ -63,6 +63,23 @@ static bool fits_state(void *arg, const uint8_t *octets, size_t len)
 	return len >= 8 + 8 + 1 + 32 && memcmp(octets + 8 + 8 + 1, arg, 32) == 0;
 }
 
+static bool fits_certificate(void *arg, const uint8_t *octets, size_t len)
+{
+	struct record_stable stable;
+
+	return record_stable_parse(octets, len, &stable) && memcmp(stable.state, arg, 32) == 0;
+}
+
+/* The record of the vote; or what says as much when that has been trimmed: a merged state, or the
+ * certificate. */
+static bool is_checkpoint_durable(const struct node *n, uint64_t seq, const uint8_t *state)
+{
+	void *arg = (void *)(uintptr_t)state;
+
+	return seq <= disk_merged_seq(n) || disk_has(n, RECORD_CHECKPOINT, seq, fits_state, arg) ||
+	       disk_has(n, RECORD_STABLE, seq + 1, fits_certificate, arg);
+}
+
 static bool is_durable(const struct node *n, uint8_t type, uint64_t view, uint64_t seq,
 		       const uint8_t digest[32])
 {
@@ -107,10 +124,7 @@ void oracle_frame(struct node *n, uint16_t to, const struct blob *b)
 		if (at[16] != n->id)
 			break;
 		oracle_may_vote(n);
-		/* a merged state is as good as the record of a vote for it */
-		if (u64_at(at) > disk_merged_seq(n) &&
-		    !disk_has(n, RECORD_CHECKPOINT, u64_at(at), fits_state,
-			      (void *)(uintptr_t)(at + 17)))
+		if (!is_checkpoint_durable(n, u64_at(at), at + 17))
 			sim_fail(
 				"S3: replica %u signs checkpoint %llu before its record is on disk",
 				n->id, (ull)u64_at(at));

@@ -5,10 +5,12 @@
 #ifndef SIM_WRAP_H
 #define SIM_WRAP_H
 
+#include <sched.h>
 #include <sodium.h>
 #include <sys/types.h>
 #include <time.h>
 
+#include "daemon/curve/curve.h"
 #include "daemon/fetch_state.h"
 #include "daemon/frost/frost.h"
 #include "daemon/keygen.h"

@@ -903,6 +903,43 @@ static void texts_are_never_null(void **state)
 
 /* ---- memory ---- */
 
+/* The first of two parties, whose secrets are always the same, approves. */
+static int session_vote(agree_terms *terms)
+{
+	static const unsigned char yes[32] = {1}, no[32] = {2};
+	agree_ticket *ticket = NULL, *half = NULL, *whole = NULL;
+	agree_party *parties[2] = {NULL, NULL};
+	struct got got = {0};
+	int err = agree_terms_value(terms, "go", 2);
+
+	for (unsigned i = 0; err == 0 && i < 2; i++)
+		err = agree_terms_party(terms, NULL);
+	if (err == 0)
+		err = agree_ticket_new(w.network, terms, &ticket);
+	for (unsigned i = 0; err == 0 && i < 2; i++)
+		err = agree_party_secrets(ticket, i, yes, no, &parties[i]);
+	if (err == 0)
+		err = agree_ticket_lock(ticket, parties[0], &half);
+	if (err == 0)
+		err = agree_ticket_lock(half, parties[1], &whole);
+	if (err == 0)
+		err = agree_vote(w.ctx, w.network, whole, parties[0], AGREE_YES, NULL, 0, 0, 0,
+				 on_outcome, &got, NULL);
+	if (err == 0) {
+		run(&got);
+		err = got.status;
+	}
+	if (err == 0)
+		assert_int_equal(agree_outcome_status(got.outcome), AGREE_PENDING);
+	agree_outcome_free(got.outcome);
+	for (unsigned i = 0; i < 2; i++)
+		agree_party_free(parties[i]);
+	agree_ticket_free(whole);
+	agree_ticket_free(half);
+	agree_ticket_free(ticket);
+	return err;
+}
+
 /* All of it once, with the nth allocation failing. Gives what came of it. */
 static int whole_session(const char *time_ms)
 {
@@ -939,6 +976,8 @@ static int whole_session(const char *time_ms)
 		run(&got);
 		err = got.status;
 	}
+	if (err == 0)
+		err = session_vote(terms);
 	agree_outcome_free(got.outcome);
 	agree_terms_free(terms);
 	agree_ticket_free(w.ticket);

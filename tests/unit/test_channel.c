@@ -458,6 +458,36 @@ static void a_changed_record_ends_it(void **state)
 	assert_int_not_equal(p->a.tls_error, 0); /* an alert has told it why */
 }
 
+/* TLS answers by itself there, whatever is put: each request makes the backlog larger. */
+static void who_asks_for_new_keys_and_reads_nothing_is_ended(void **state)
+{
+	struct pair *p = *state;
+	struct channel_conf conf = conf_of(&p->b);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	size_t most = 0;
+	SSL *ssl = SSL_new(p->a.tls);
+
+	conf.backlog_max = 4096;
+	assert_int_equal(connect(fd, (struct sockaddr *)&p->address, sizeof(p->address)), 0);
+	p->b.channel = channel_accept(p->base, &conf, accept(p->listener, NULL, NULL));
+	assert_non_null(p->b.channel);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	SSL_set_fd(ssl, fd);
+	UNTIL(p, SSL_connect(ssl) == 1 && p->b.secures == 1);
+	for (int i = 0; i < 20000 && p->b.ends == 0; i++) {
+		if (SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1)
+			(void)SSL_do_handshake(ssl);
+		if (i % 100 == 99)
+			event_base_loop(p->base, EVLOOP_NONBLOCK);
+		if (p->b.channel != NULL && channel_backlog(p->b.channel) > most)
+			most = channel_backlog(p->b.channel);
+	}
+	assert_int_equal(p->b.ends, 1);
+	assert_true(most < 64 * 1024);
+	SSL_free(ssl);
+	close(fd);
+}
+
 static void a_port_that_nobody_listens_on(void **state)
 {
 	struct pair *p = *state;
@@ -491,6 +521,7 @@ int main(void)
 		PAIR(who_is_silent_is_ended),
 		PAIR(nonsense_is_an_error_of_tls),
 		PAIR(a_changed_record_ends_it),
+		PAIR(who_asks_for_new_keys_and_reads_nothing_is_ended),
 		PAIR(a_port_that_nobody_listens_on),
 	};
 

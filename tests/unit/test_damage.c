@@ -445,6 +445,44 @@ static void an_altered_store_shows_at_the_next_checkpoint(void **state)
 	assert_true(core(b, VICTIM).silent);
 }
 
+/* ---- one that was put back without the other ---- */
+
+static bool has_come_back(struct cluster *c, void *arg)
+{
+	(void)arg;
+	return !c->run[VICTIM]->recover.is;
+}
+
+/* The store has seen more of its votes than the journal has: nothing else would show it before
+ * somebody shows one. */
+static void an_older_journal_beside_a_newer_store_has_it_rejoin(void **state)
+{
+	char path[TEMPDIR_MAX + 64];
+	struct bed *b = *state;
+	uint8_t *older;
+	size_t n;
+
+	cluster_stop(b->c, VICTIM);
+	snprintf(path, sizeof(path), "%s/journal/journal-0000000001", b->c->data[VICTIM]);
+	older = tempdir_load(path, &n);
+	cluster_start(b->c, VICTIM);
+	assert_false(b->c->run[VICTIM]->recover.is);
+	bed_pass_checkpoint(b, 0);
+	cluster_stop(b->c, VICTIM);
+	tempdir_store(path, older, n);
+	free(older);
+	cluster_start(b->c, VICTIM);
+	assert_true(b->c->run[VICTIM]->recover.is);
+	assert_true(core(b, VICTIM).recovering);
+	assert_non_null(strstr(b->c->run[VICTIM]->recover.why, "put back both or none"));
+	cluster_until(b->c, has_come_back, NULL);
+	cluster_settle(b->c);
+	bed_assert_stand(b, VICTIM);
+	cluster_stop(b->c, VICTIM); /* what it knows now is whole again */
+	cluster_start(b->c, VICTIM);
+	assert_false(b->c->run[VICTIM]->recover.is);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, bed_up, bed_down)
 
 int main(int argc, char **argv)
@@ -464,6 +502,7 @@ int main(int argc, char **argv)
 		TEST(a_restart_does_not_lift_it_an_operator_does),
 		TEST(killed_at_any_step_of_it_it_gets_there),
 		TEST(an_altered_store_shows_at_the_next_checkpoint),
+		TEST(an_older_journal_beside_a_newer_store_has_it_rejoin),
 	};
 
 	if (argc > 1) /* one of them, by name */

@@ -210,7 +210,7 @@ static void result_signs(struct frost_key keys[])
 				 0);
 		frost_free(f[i]);
 	}
-	assert_int_equal(frost_aggregate(&session, &shares, signature), 0);
+	assert_int_equal(frost_aggregate(NULL, &session, &shares, signature), 0);
 	assert_true(testkeys_openssl_verify(keys[0].group.key, octets,
 					    ap_statement_trial_put(octets, &statement), signature));
 }

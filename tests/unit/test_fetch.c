@@ -235,7 +235,29 @@ static void when_nobody_delivers_the_shell_is_told_and_asking_goes_on(void **sta
 	assert_int_equal(rig_last(&r, PBFT_BEHIND)->u.behind.offered, 8);
 	rig_clear(&r);
 	rig_timer(&r, 100);
+	rig_timer(&r, 100); /* they have twice the time now */
 	assert_true(rig_count(&r, PBFT_SEND_FETCH) > 0);
+}
+
+/* A round trip of 150 ms, where sources have 100 at first. */
+static void bodies_that_take_longer_than_expected_come_in_the_end(void **state)
+{
+	uint8_t source;
+	int tries = 0;
+
+	(void)state;
+	others_are_at(8);
+	while (rig_count(&r, PBFT_WRITE_FETCHED) == 0 && tries++ < 8) {
+		source = rig_source(&r);
+		rig_timer(&r, 100);
+		rig_timer(&r, 50);
+		for (uint64_t seq = 1; seq <= 8; seq++)
+			rig_body(&r, source, seq, &batch[seq]);
+		for (uint8_t id = 1; id <= 4; id++)
+			if (id != r.conf.self)
+				rig_attest(&r, id, 8, running[8]);
+	}
+	assert_int_equal(rig_count(&r, PBFT_WRITE_FETCHED), 8);
 }
 
 /* 2 has executed 8, 4 has 4, and 1 claims 8 and says nothing: only 4 can be proven. */
@@ -451,6 +473,7 @@ int main(void)
 		TEST(a_wrong_body_sends_all_of_them_to_the_next_source),
 		TEST(bodies_out_of_order_are_kept_and_others_dropped),
 		TEST(a_silent_source_is_left_for_the_next_and_only_gaps_are_asked),
+		TEST(bodies_that_take_longer_than_expected_come_in_the_end),
 		TEST(a_source_whose_link_goes_down_is_left_at_once),
 		TEST(when_nobody_delivers_the_shell_is_told_and_asking_goes_on),
 		TEST(what_only_a_liar_claims_too_is_not_asked_for_again_and_again),

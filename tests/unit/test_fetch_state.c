@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -325,7 +326,8 @@ static void bring(struct cluster *c, uint8_t type)
 	if (type == AP_MESSAGE_leaves)
 		return;
 	give_by_all(r, AP_MESSAGE_leaves, &leaves_of);
-	fetch_state_turn(r);
+	for (int pieces = 0; pieces < 4; pieces++)
+		fetch_state_turn(r);
 }
 
 static void answers_of(struct cluster *c)
@@ -521,6 +523,43 @@ static void a_store_put_aside_meanwhile_is_fetched_whole(void **state)
 	assert_whole(c);
 }
 
+static uint64_t frames_out(const struct run *r)
+{
+	uint64_t n = 0;
+
+	for (uint8_t id = 1; id <= SELF; id++) {
+		struct peer_info info;
+
+		peers_info(r->peers, id, &info);
+		n += info.frames_out;
+	}
+	return n;
+}
+
+/* Only then it is known what to ask for. */
+static void what_is_stored_is_looked_for_in_pieces(void **state)
+{
+	struct cluster *c = *state;
+	struct run *r;
+	uint64_t before;
+
+	lose_state(c);
+	answers_of(c);
+	r = c->run[SELF];
+	cluster_until(c, is_up, NULL);
+	bring(c, AP_MESSAGE_leaves);
+	give_by_all(r, AP_MESSAGE_leaves, &leaves_of);
+	before = frames_out(r);
+	for (int pieces = 0; pieces < 3; pieces++) {
+		assert_true(fetch_state_turn(r) <= run_now()); /* again at once */
+		assert_int_equal(frames_out(r), before);
+	}
+	fetch_state_turn(r);
+	assert_true(frames_out(r) > before);
+	cluster_until(c, is_through, NULL);
+	assert_whole(c);
+}
+
 /* A crash between the two steps of putting the store aside. */
 static void a_store_that_is_aside_already_is_no_hindrance(void **state)
 {
@@ -547,6 +586,39 @@ static void a_store_that_is_aside_already_is_no_hindrance(void **state)
 	assert_int_equal(n, sizeof(evidence));
 	assert_memory_equal(octets, evidence, sizeof(evidence));
 	free(octets);
+}
+
+/* Else a crash between the two would have the next start put the empty one in its place. */
+static void what_is_put_aside_is_noted_before_there_is_another_store(void **state)
+{
+	uint8_t own[32] = {1}, others[32] = {2};
+	union {
+		char octets[16384];
+		struct inotify_event first;
+	} seen;
+	int aside = -1, noted = -1, store = -1, place = 0;
+	struct cluster *c = *state;
+	ssize_t n;
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	assert_true(inotify_add_watch(fd, c->data[SELF], IN_MOVED_TO | IN_CREATE) >= 0);
+	quarantine_begin(c->run[SELF], RUN_INTERVAL, own, others, 7);
+	assert_null(run_failure(c->run[SELF]));
+	n = read(fd, seen.octets, sizeof(seen.octets));
+	assert_true(n > 0);
+	for (const char *at = seen.octets; at < seen.octets + n; place++) {
+		const struct inotify_event *e = (const void *)at;
+
+		if (strcmp(e->name, "store.aside") == 0)
+			aside = place;
+		else if (strcmp(e->name, "quarantine") == 0)
+			noted = place;
+		else if (strcmp(e->name, "store") == 0)
+			store = place;
+		at += sizeof(*e) + e->len;
+	}
+	assert_true(0 <= aside && aside < noted && noted < store);
+	close(fd);
 }
 
 /* The link has more frames behind the one that stops the replica: nothing looks at them any more.
@@ -665,6 +737,29 @@ static void a_member_that_asks_for_too_much_gets_nothing_for_a_while(void **stat
 	assert_int_equal(c->run[0]->asked_state[SELF].octets, 0);
 }
 
+/* It reads nothing of what it is sent, and asks on. */
+static void a_member_that_takes_nothing_is_not_answered(void **state)
+{
+	static uint8_t filler[1 << 20];
+	struct cluster *c = *state;
+	uint8_t above[8] = {0}, run[16] = {0}, leaves[16] = {0};
+	struct peer_info info;
+
+	run[7] = 97;
+	run[15] = leaves[7] = 128;
+	assert_true(octets_out(c, AP_MESSAGE_fetch_leaves, leaves, sizeof(leaves), 0) > 1000);
+	for (int i = 0; i < 9; i++)
+		peers_send(c->run[0]->peers, 1 << SELF, AP_MESSAGE_state,
+			   (struct iovec[]){{filler, sizeof(filler)}}, 1);
+	peers_info(c->run[0]->peers, SELF + 1, &info);
+	assert_true(info.up && info.backlog > 8 << 20);
+	assert_int_equal(octets_out(c, AP_MESSAGE_fetch_state, above, sizeof(above), 0), 0);
+	assert_int_equal(octets_out(c, AP_MESSAGE_fetch_chunks, run, sizeof(run), 0), 0);
+	assert_int_equal(octets_out(c, AP_MESSAGE_fetch_leaves, leaves, sizeof(leaves), 0), 0);
+	leaves[0] = 0xff; /* nor that there is no such section */
+	assert_int_equal(octets_out(c, AP_MESSAGE_fetch_leaves, leaves, sizeof(leaves), 0), 0);
+}
+
 #define PAST(test)   cmocka_unit_test_setup_teardown(test, past, down)
 #define FORMED(test) cmocka_unit_test_setup_teardown(test, formed, down)
 
@@ -680,6 +775,9 @@ int main(void)
 		FORMED(a_store_that_cannot_be_put_aside_stops_it),
 		PAST(a_state_of_another_version_is_not_set_aside),
 		PAST(a_member_that_asks_for_too_much_gets_nothing_for_a_while),
+		PAST(a_member_that_takes_nothing_is_not_answered),
+		PAST(what_is_stored_is_looked_for_in_pieces),
+		FORMED(what_is_put_aside_is_noted_before_there_is_another_store),
 	};
 
 	return cmocka_run_group_tests_name("fetch_state", tests, NULL, NULL);

@@ -144,6 +144,51 @@ static void wiping_leaves_nothing(void **state)
 	assert_int_equal(files_wipe(dir, "one", &why), 0); /* not to be there is no failure */
 }
 
+static void the_last_few_that_were_set_aside_are_kept(void **state)
+{
+	char name[64];
+
+	(void)state;
+	assert_int_equal(files_aside(dir, "journal", &why), 0); /* there is none */
+	tempdir_store(path("journal.damaged.x1"), (const uint8_t *)"mine", 4);
+	tempdir_store(path("store.damaged.1"), (const uint8_t *)"another", 7);
+	for (unsigned n = 1; n <= FILES_ASIDE_KEPT + 2; n++) {
+		assert_int_equal(mkdir(path("journal"), 0700), 0);
+		tempdir_store(path("journal/journal-0000000001"), (const uint8_t *)"a vote", 6);
+		if (n == 2) /* somebody has put something beside it */
+			assert_int_equal(mkdir(path("journal/notes"), 0700), 0);
+		assert_int_equal(files_aside(dir, "journal", &why), 0);
+		assert_int_equal(access(path("journal"), F_OK), -1);
+	}
+	for (unsigned n = 1; n <= FILES_ASIDE_KEPT + 2; n++) {
+		snprintf(name, sizeof(name), "journal.damaged.%u/journal-0000000001", n);
+		assert_int_equal(access(path(name), F_OK), n <= 2 ? -1 : 0);
+	}
+	assert_int_equal(access(path("journal.damaged.1"), F_OK), -1);
+	assert_int_equal(access(path("journal.damaged.2/notes"), F_OK), 0);
+	assert_int_equal(access(path("journal.damaged.x1"), F_OK), 0);
+	assert_int_equal(access(path("store.damaged.1"), F_OK), 0);
+}
+
+static void nothing_outside_is_deleted_with_them(void **state)
+{
+	char other[TEMPDIR_MAX];
+
+	(void)state;
+	tempdir_make(other);
+	assert_int_equal(symlink(other, path("journal.damaged.1")), 0);
+	tempdir_store(path("journal.damaged.1/precious"), (const uint8_t *)"!", 1);
+	for (unsigned n = 0; n < FILES_ASIDE_KEPT; n++) {
+		tempdir_store(path("journal"), (const uint8_t *)"a file", 6);
+		assert_int_equal(files_aside(dir, "journal", &why), 0);
+	}
+	assert_int_equal(access(path("journal.damaged.1"), F_OK), -1);
+	snprintf(other + strlen(other), sizeof(other) - strlen(other), "/precious");
+	assert_int_equal(access(other, F_OK), 0);
+	*strrchr(other, '/') = '\0';
+	tempdir_remove(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +202,10 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(failures_name_the_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(wiping_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_last_few_that_were_set_aside_are_kept, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(nothing_outside_is_deleted_with_them, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests_name("files", tests, NULL, NULL);

@@ -97,7 +97,7 @@ static int net_sign_all(struct net *net, const struct ap_statement *s)
 		if (rc < 0)
 			return rc;
 	}
-	return frost_aggregate(&net->session, &net->shares, net->signature);
+	return frost_aggregate(net->f[0], &net->session, &net->shares, net->signature);
 }
 
 static void assert_signed(const struct net *net, const struct ap_statement *s)
@@ -106,6 +106,7 @@ static void assert_signed(const struct net *net, const struct ap_statement *s)
 	size_t size = ap_statement_batch_put(octets, s);
 
 	assert_int_equal(frost_verify(net->key[0].group.key, FROST_BATCH, s, net->signature), 0);
+	assert_int_equal(frost_verify_own(net->f[0], FROST_BATCH, s, net->signature), 0);
 	assert_true(testkeys_openssl_verify(net->key[0].group.key, octets, size, net->signature));
 }
 
@@ -187,7 +188,7 @@ static void fewer_than_the_threshold_do_not_sign(void **state)
 	net_open(&net, 4, 2);
 	net_list(&net, 0x3, 0);
 	assert_int_equal(net_sign(&net, &s, 0), 0);
-	assert_int_equal(frost_aggregate(&net.session, &net.shares, net.signature),
+	assert_int_equal(frost_aggregate(NULL, &net.session, &net.shares, net.signature),
 			 FROST_ESIGNATURE); /* the other share is zero */
 	net_close(&net);
 }
@@ -241,7 +242,7 @@ static void trial_and_batch_are_different_statements(void **state)
 		assert_int_equal(frost_sign(net.f[place], FROST_TRIAL, &s, &net.list, BOOT, 0,
 					    &net.session, net.shares.z[place]),
 				 0);
-	assert_int_equal(frost_aggregate(&net.session, &net.shares, net.signature), 0);
+	assert_int_equal(frost_aggregate(NULL, &net.session, &net.shares, net.signature), 0);
 	assert_int_equal(frost_verify(net.key[0].group.key, FROST_TRIAL, &s, net.signature), 0);
 	assert_int_equal(frost_verify(net.key[0].group.key, FROST_BATCH, &s, net.signature),
 			 FROST_ESIGNATURE);
@@ -661,7 +662,7 @@ static void a_signer_that_changes_its_member_signs_as_the_new_one(void **state)
 		assert_int_equal(frost_sign(net.f[1 - place], FROST_BATCH, &s, &net.list, BOOT + 1,
 					    0, &net.session, net.shares.z[place]),
 				 0);
-	assert_int_equal(frost_aggregate(&net.session, &net.shares, net.signature), 0);
+	assert_int_equal(frost_aggregate(NULL, &net.session, &net.shares, net.signature), 0);
 	assert_signed(&net, &s);
 	net_close(&net);
 }
@@ -942,7 +943,7 @@ static void the_owner_of_a_bad_share_is_named(void **state)
 	assert_int_equal(net_sign_all(&net, &s), 0);
 	assert_int_equal(frost_culprits(&net.session, group, &net.shares), 0);
 	net.shares.z[1][0] ^= 1;
-	assert_int_equal(frost_aggregate(&net.session, &net.shares, net.signature),
+	assert_int_equal(frost_aggregate(NULL, &net.session, &net.shares, net.signature),
 			 FROST_ESIGNATURE);
 	assert_int_equal(frost_culprits(&net.session, group, &net.shares), 0x2);
 	assert_int_equal(frost_share_check(&net.session, group, 1, net.shares.z[1]), FROST_ESHARE);
@@ -965,7 +966,7 @@ static void two_bad_shares_that_cancel_still_sign(void **state)
 	assert_int_equal(net_sign_all(&net, &s), 0);
 	frost_scalar_add(net.shares.z[0], net.shares.z[0], one);
 	frost_scalar_sub(net.shares.z[1], net.shares.z[1], one);
-	assert_int_equal(frost_aggregate(&net.session, &net.shares, net.signature), 0);
+	assert_int_equal(frost_aggregate(NULL, &net.session, &net.shares, net.signature), 0);
 	assert_signed(&net, &s);
 	assert_int_equal(frost_culprits(&net.session, &net.key[0].group, &net.shares), 0x3);
 	net_close(&net);
@@ -998,7 +999,8 @@ static void second_encodings_of_shares_and_signatures_are_refused(void **state)
 	assert_int_equal(frost_verify(net.key[0].group.key, FROST_BATCH, &s, net.signature),
 			 FROST_ESIGNATURE);
 	add_order(net.shares.z[1]);
-	assert_int_equal(frost_aggregate(&net.session, &net.shares, net.signature), FROST_ESCALAR);
+	assert_int_equal(frost_aggregate(NULL, &net.session, &net.shares, net.signature),
+			 FROST_ESCALAR);
 	assert_int_equal(net.session.culprit, 4);
 	assert_int_equal(frost_share_check(&net.session, &net.key[0].group, 1, net.shares.z[1]),
 			 FROST_ESCALAR);
@@ -1062,6 +1064,8 @@ static void any_flipped_bit_breaks_a_signature(void **state)
 		net.signature[i] ^= (uint8_t)(1U << i % 8);
 		assert_int_equal(frost_verify(net.key[0].group.key, FROST_BATCH, &s, net.signature),
 				 FROST_ESIGNATURE);
+		assert_int_equal(frost_verify_own(net.f[0], FROST_BATCH, &s, net.signature),
+				 FROST_ESIGNATURE);
 		net.signature[i] ^= (uint8_t)(1U << i % 8);
 	}
 	assert_signed(&net, &s);
@@ -1070,6 +1074,38 @@ static void any_flipped_bit_breaks_a_signature(void **state)
 	s.seq++;
 	assert_int_equal(frost_verify(net.key[0].group.key, FROST_BATCH, &s, net.signature),
 			 FROST_ESIGNATURE);
+	net_close(&net);
+}
+
+/* A signer of another group has that one's table: it is no help, and no harm. */
+static void a_signer_verifies_by_the_key_of_the_session(void **state)
+{
+	struct ap_statement s = statement_of(1);
+	struct frost_key other[4];
+	struct net net;
+
+	(void)state;
+	net_open(&net, 4, 2);
+	net_list(&net, 0x3, 0);
+	assert_int_equal(net_sign_all(&net, &s), 0);
+	testkeys(other, 4, 2, EPOCH, SEED + 7);
+	assert_int_equal(frost_load(net.f[1], &other[1], BOOT + 1), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(
+			frost_aggregate(net.f[i], &net.session, &net.shares, net.signature), 0);
+		net.session.message[0] ^= 1;
+		assert_int_equal(
+			frost_aggregate(net.f[i], &net.session, &net.shares, net.signature),
+			FROST_ESIGNATURE);
+		net.session.message[0] ^= 1;
+	}
+	assert_int_equal(frost_verify_own(net.f[0], FROST_BATCH, &s, net.signature), 0);
+	assert_int_equal(frost_verify_own(net.f[1], FROST_BATCH, &s, net.signature),
+			 FROST_ESIGNATURE);
+	assert_int_equal(frost_verify_own(net.f[0], (enum frost_kind)0, &s, net.signature),
+			 FROST_EKIND);
+	frost_wipe(net.f[0]);
+	assert_int_equal(frost_verify_own(net.f[0], FROST_BATCH, &s, net.signature), FROST_ENOKEY);
 	net_close(&net);
 }
 
@@ -1125,6 +1161,7 @@ int main(void)
 		cmocka_unit_test(a_share_of_another_statement_set_or_epoch_does_not_fit),
 		cmocka_unit_test(share_checks_bound_their_index),
 		cmocka_unit_test(any_flipped_bit_breaks_a_signature),
+		cmocka_unit_test(a_signer_verifies_by_the_key_of_the_session),
 		cmocka_unit_test(the_identity_as_group_key_verifies_nothing),
 	};
 

@@ -528,6 +528,88 @@ static void visitor_can_stop_the_start(void **state)
 	kit_close(kit);
 }
 
+static int pass(void *arg, const struct journal_record *record)
+{
+	(void)arg;
+	(void)record;
+	return 0;
+}
+
+/* Opened with a record in mind: is it another journal? */
+static bool is_other(struct kit *kit, const struct journal_place *place)
+{
+	assert_int_equal(journal_open(&kit->j, &kit->options, &kit->why), 0);
+	journal_expect(kit->j, place);
+	assert_int_equal(journal_replay(kit->j, kit->from_seq, pass, NULL, &kit->report, &kit->why),
+			 0);
+	kit_close(kit);
+	return kit->report.is_other != 0;
+}
+
+static void older_copy_of_the_journal_shows(void **state)
+{
+	struct journal_place first, last, none = {0, 0};
+	struct kit *kit = *state;
+	char path[TEMPDIR_MAX + 64];
+	uint8_t *older, *newer;
+	size_t n;
+
+	kit_open(kit);
+	assert_int_equal(journal_last(kit->j).number, 0);
+	kit_put(kit, 2, 1, "first record");
+	first = journal_last(kit->j);
+	assert_int_equal(first.number, 1);
+	kit_close(kit);
+	kit_path(kit, 1, path);
+	older = tempdir_load(path, &n);
+	kit_open(kit);
+	kit_put(kit, 2, 2, "second record");
+	last = journal_last(kit->j);
+	assert_int_equal(last.number, 2);
+	kit_close(kit);
+	newer = tempdir_load(path, &n);
+	assert_false(is_other(kit, &last));
+	assert_false(is_other(kit, &first));
+	assert_false(is_other(kit, &none));
+	tempdir_store(path, older, n);
+	assert_true(is_other(kit, &last));
+	assert_int_equal(kit->report.last, 1);
+	assert_false(is_other(kit, &first));
+	/* it has gone on since, and has as many records as the other one had */
+	kit_open(kit);
+	kit_put(kit, 2, 2, "another second record");
+	kit_close(kit);
+	assert_true(is_other(kit, &last));
+	tempdir_store(path, newer, n);
+	assert_false(is_other(kit, &last));
+	free(older);
+	free(newer);
+}
+
+static void record_that_is_trimmed_is_no_sign_of_another_journal(void **state)
+{
+	struct journal_place at_end, wrong;
+	struct kit *kit = *state;
+	char path[TEMPDIR_MAX + 64];
+
+	four_segments(kit);
+	kit_open(kit);
+	at_end = journal_last(kit->j);
+	kit_close(kit);
+	for (unsigned segment = 1; segment < 4; segment++) {
+		kit_path(kit, segment, path);
+		assert_int_equal(unlink(path), 0);
+	}
+	kit->from_seq = 10;
+	wrong = (struct journal_place){1, 77};
+	assert_false(is_other(kit, &wrong)); /* nobody knows any more */
+	wrong.number = 9;		     /* the next one is chained to it */
+	assert_true(is_other(kit, &wrong));
+	assert_false(is_other(kit, &at_end));
+	at_end.number++;
+	assert_true(is_other(kit, &at_end));
+}
+
 /*
  * Power cuts. While a journal is written, every write and sync is recorded; a cut leaves what was
  * synced, and of each 512 octets written since then either the old or the new ones. Whatever is
@@ -692,6 +774,8 @@ int main(void)
 		TEST(newer_format_is_refused),
 		TEST(foreign_files_are_left_alone),
 		TEST(visitor_can_stop_the_start),
+		TEST(older_copy_of_the_journal_shows),
+		TEST(record_that_is_trimmed_is_no_sign_of_another_journal),
 		TEST(power_cut_loses_nothing_that_was_told_to_be_durable),
 	};
 

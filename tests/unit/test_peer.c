@@ -415,12 +415,20 @@ struct raw {
 	SSL *ssl;
 };
 
-static void raw_tcp(struct net *n, struct raw *r, uint8_t to)
+static void raw_tcp_from(struct net *n, struct raw *r, uint8_t to, uint32_t host)
 {
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(host)};
+
 	memset(r, 0, sizeof(*r));
 	r->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(r->fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(connect(r->fd, (struct sockaddr *)&n->links[to - 1], n->lens[to - 1]), 0);
 	evutil_make_socket_nonblocking(r->fd);
+}
+
+static void raw_tcp(struct net *n, struct raw *r, uint8_t to)
+{
+	raw_tcp_from(n, r, to, INADDR_LOOPBACK);
 }
 
 /* Handshake with the certificate of seed `who`, or none; runs the loop meanwhile. */
@@ -658,6 +666,27 @@ static void many_strangers_keep_no_member_out(void **state)
 		raw_close(&strangers[i]);
 }
 
+/* Members are at 127.0.0.1 here. */
+static void strangers_from_elsewhere_push_out_each_other(void **state)
+{
+	struct raw strangers[40], likely;
+	struct net *n = *state;
+
+	start(n, 1);
+	raw_tcp(n, &likely, 1); /* its handshake takes a while */
+	turn(n, 5);
+	for (size_t i = 0; i < 40; i++) {
+		raw_tcp_from(n, &strangers[i], 1, INADDR_LOOPBACK + 8);
+		turn(n, 5);
+	}
+	assert_true(raw_closed(&strangers[0]));
+	assert_false(raw_closed(&strangers[39]));
+	assert_false(raw_closed(&likely));
+	raw_close(&likely);
+	for (size_t i = 0; i < 40; i++)
+		raw_close(&strangers[i]);
+}
+
 static void who_takes_nothing_has_a_bounded_backlog(void **state)
 {
 	struct net *n = *state;
@@ -729,6 +758,7 @@ int main(void)
 		NET(a_member_that_should_be_dialled_does_not_dial),
 		NET(without_certificate_or_with_older_tls_nobody_comes_in),
 		NET(many_strangers_keep_no_member_out),
+		NET(strangers_from_elsewhere_push_out_each_other),
 		NET(who_takes_nothing_has_a_bounded_backlog),
 		NET(certificates_are_made_of_the_identity_key),
 		NET(without_a_certificate_there_is_no_key),

@@ -205,7 +205,7 @@ static void shares_and_signature_are_the_vectors(const struct round *r)
 		assert_memory_equal(shares.z[i], r->z[i], 32);
 	}
 	session_of(&s, r, -1);
-	assert_int_equal(frost_aggregate(&s, &shares, signature), 0);
+	assert_int_equal(frost_aggregate(NULL, &s, &shares, signature), 0);
 	assert_memory_equal(signature, r->signature, 64);
 	assert_true(testkeys_openssl_verify(r->key, r->message, r->size, signature));
 	signature[40] ^= 1;

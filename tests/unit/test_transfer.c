@@ -242,6 +242,54 @@ static void silent_member_rests_while_others_are_asked(void **state)
 	free(w);
 }
 
+static bool is_open(const struct transfer *t, const struct transfer_order *o)
+{
+	for (size_t i = 0; i < sizeof(t->asked) / sizeof(t->asked[0]); i++)
+		if (t->asked[i].to == o->to && t->asked[i].kind == o->kind &&
+		    t->asked[i].first == o->first && t->asked[i].last == o->last)
+			return true;
+	return false;
+}
+
+/* Every answer takes longer than a question is waited for at first. */
+static void slow_answers_are_waited_for_in_the_end(void **state)
+{
+	enum { SLOW = 2 * LATE + LATE / 2, UNDER_WAY = 64 };
+	static struct transfer_order way[UNDER_WAY];
+	static uint64_t due[UNDER_WAY];
+	struct world *w = world_new(40);
+	struct transfer_order o;
+
+	(void)state;
+	memset(way, 0, sizeof(way));
+	transfer_begin(&w->t, 0, w->now);
+	for (int turns = 0; turns < 4000 && w->installs == 0; turns++, w->now += LATE / 4) {
+		for (size_t i = 0; i < UNDER_WAY; i++) {
+			if (way[i].kind == TRANSFER_NOTHING || due[i] > w->now)
+				continue;
+			o = way[i];
+			way[i].kind = TRANSFER_NOTHING;
+			if (is_open(&w->t, &o)) /* else it is too late */
+				obey(w, &o);
+		}
+		for (transfer_next(&w->t, w->now, &o); o.kind != TRANSFER_NOTHING;
+		     transfer_next(&w->t, w->now, &o)) {
+			size_t i = 0;
+
+			if (o.kind == TRANSFER_LOOK || o.kind == TRANSFER_INSTALL) {
+				obey(w, &o);
+				continue;
+			}
+			while (way[i].kind != TRANSFER_NOTHING)
+				assert_true(++i < UNDER_WAY);
+			way[i] = o;
+			due[i] = w->now + SLOW;
+		}
+	}
+	assert_whole(w);
+	free(w);
+}
+
 static void member_without_it_rests_while_others_are_asked(void **state)
 {
 	struct world *w = world_new(40);
@@ -289,7 +337,7 @@ static void liar_is_asked_for_a_state_again_only_after_the_others(void **state)
 		     transfer_next(&w->t, w->now, &o)) {
 			assert_int_not_equal(o.kind, TRANSFER_INSTALL);
 			if (o.kind == TRANSFER_ASK_STATE && w->t.begun > 1)
-				asked |= (uint16_t)(1u << (o.to - 1) );
+				asked |= (uint16_t)(1u << (o.to - 1));
 			if (o.kind == TRANSFER_ASK_STATE)
 				transfer_state(&w->t, o.to, o.to == 1 ? w->size : 0,
 					       time_of(w->size) - 500, &w->frontier, w->now);
@@ -463,6 +511,7 @@ int main(void)
 		cmocka_unit_test(members_share_the_work),
 		cmocka_unit_test(liar_is_found_out_and_asked_no_more),
 		cmocka_unit_test(silent_member_rests_while_others_are_asked),
+		cmocka_unit_test(slow_answers_are_waited_for_in_the_end),
 		cmocka_unit_test(member_without_it_rests_while_others_are_asked),
 		cmocka_unit_test(nobody_has_it_begins_again),
 		cmocka_unit_test(liar_is_asked_for_a_state_again_only_after_the_others),

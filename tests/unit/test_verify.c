@@ -15,6 +15,7 @@ enum { N = 4 };
 
 static uint8_t keys[N][32], secrets[N][64];
 static struct verifier verifier;
+static struct curve_key *prepared; /* with tables, in the second run of all tests */
 static struct pbft_event ev;
 static struct pbft_batch batch;
 static ap_bytes body;
@@ -32,11 +33,33 @@ static int setup(void **state)
 	return 0;
 }
 
+static int setup_prepared(void **state)
+{
+	if (setup(state) != 0)
+		return -1;
+	prepared = aligned_alloc(_Alignof(struct curve_key), N * sizeof(*prepared));
+	for (uint8_t i = 0; prepared != NULL && i < N; i++)
+		if (curve_key_init(&prepared[i], keys[i]) != 0)
+			return -1;
+	return prepared == NULL ? -1 : 0;
+}
+
+static int teardown_prepared(void **state)
+{
+	(void)state;
+	free(prepared);
+	prepared = NULL;
+	return 0;
+}
+
 static int each(void **state)
 {
 	(void)state;
-	verifier = (struct verifier){
-		.n = N, .self = 1, .genesis = {7}, .keys = (const uint8_t(*)[32])keys};
+	verifier = (struct verifier){.n = N,
+				     .self = 1,
+				     .genesis = {7},
+				     .keys = (const uint8_t(*)[32])keys,
+				     .prepared = prepared};
 	return 0;
 }
 
@@ -635,6 +658,7 @@ static bool known(void *arg, const uint8_t digest[32], ap_bytes octets)
 static void what_passed_before_is_not_verified_again(void **state)
 {
 	(void)state;
+	memory.asked = 0;
 	verifier.known = known;
 	bundle(&frame);
 	frame.octets[frame.len - 1] ^= 1; /* a bad signature shows that it is not looked at */
@@ -664,6 +688,7 @@ static void a_prepare_of_no_use_is_passed_over(void **state)
 {
 	(void)state;
 	prepare(&frame);
+	wanted_asked = 0;
 	verifier.wanted = not_wanted;
 	assert_ptr_equal(verify(2, &frame), verify_idle);
 	assert_int_equal(wanted_asked, 1);
@@ -724,5 +749,7 @@ int main(void)
 		EACH(shares_are_signed_evidence),
 	};
 
-	return cmocka_run_group_tests_name("verify", tests, setup, NULL);
+	return cmocka_run_group_tests_name("verify", tests, setup, NULL) +
+	       cmocka_run_group_tests_name("verify_prepared", tests, setup_prepared,
+					   teardown_prepared);
 }

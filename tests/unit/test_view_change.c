@@ -295,6 +295,7 @@ static void the_primary_makes_a_new_view_of_2f_plus_1(void **state)
 	assert_int_equal(view(), 1);
 	assert_int_equal(rig_count(&r, PBFT_WRITE_NEW_VIEW), 0); /* the own one is not durable */
 	rig_written(&r);
+	rig_timer(&r, r.conf.resend_ms); /* one whose batches it holds goes before 3's */
 	assert_int_equal(rig_count(&r, PBFT_WRITE_NEW_VIEW), 1);
 	says = rig_last(&r, PBFT_WRITE_NEW_VIEW)->u.new_view.says;
 	assert_int_equal(says->first, 0);
@@ -310,6 +311,61 @@ static void the_primary_makes_a_new_view_of_2f_plus_1(void **state)
 	assert_int_equal(rig_last(&r, PBFT_SEND_FETCH_BATCH)->u.drop.seq, 2);
 }
 
+/* It voted for a batch of member 1, did not prepare it, and has given it up for another one. Now 1
+ * shows the certificate, and gives the batch to nobody. */
+static void vote_and_give_up(struct pbft_batch *b)
+{
+	struct pbft_bundle bundle = rig_bundle_of(3, 1, 1);
+	struct pbft_event ask = {.kind = PBFT_EV_FETCH_BATCH, .from = 3};
+
+	*b = rig_batch(&r, 9);
+	rig_pre_prepare(&r, 1, b);
+	rig_written(&r);
+	assert_int_equal(rig_count(&r, PBFT_SEND_PREPARE), 1);
+	ask_for(3, 1);
+	ask_for(4, 1);
+	rig_written(&r);
+	assert_true(rig_info(&r).view_active);
+	rig_bundle(&r, 3, &bundle);
+	rig_written(&r);
+	ask.u.fetch_batch.seq = 1;
+	memcpy(ask.u.fetch_batch.batch, b->digest, 32);
+	rig_event(&r, &ask);
+	assert_int_equal(rig_held(&r, b->digest), 0);
+	assert_int_equal(rig_count(&r, PBFT_SERVE_BATCH), 0);
+	rig_clear(&r);
+	claim(change(1, 5), 1, 0, b);
+	say(&changes[0]);
+	ask_for(3, 5);
+	rig_written(&r);
+	assert_int_equal(view(), 5);
+}
+
+static void a_certificate_without_its_batch_does_not_hold_up_the_new_view(void **state)
+{
+	struct pbft_batch b;
+
+	(void)state;
+	vote_and_give_up(&b);
+	assert_int_equal(rig_count(&r, PBFT_WRITE_NEW_VIEW), 0);
+	ask_for(4, 5);
+	assert_int_equal(rig_count(&r, PBFT_WRITE_NEW_VIEW), 1);
+	assert_int_equal(rig_last(&r, PBFT_WRITE_NEW_VIEW)->u.new_view.says->n, 0);
+	assert_int_equal(rig_last(&r, PBFT_WRITE_NEW_VIEW)->u.new_view.who, 0xe);
+}
+
+static void where_no_other_comes_it_is_taken_all_the_same(void **state)
+{
+	struct pbft_batch b;
+
+	(void)state;
+	vote_and_give_up(&b);
+	rig_timer(&r, r.conf.resend_ms);
+	assert_int_equal(rig_count(&r, PBFT_WRITE_NEW_VIEW), 1);
+	assert_int_equal(rig_last(&r, PBFT_WRITE_NEW_VIEW)->u.new_view.says->n, 1);
+	assert_int_equal(rig_last(&r, PBFT_WRITE_NEW_VIEW)->u.new_view.who, 0x7);
+}
+
 static void of_two_certificates_the_higher_view_wins(void **state)
 {
 	struct pbft_batch low = rig_batch(&r, 7), high = rig_batch(&r, 8);
@@ -320,6 +376,7 @@ static void of_two_certificates_the_higher_view_wins(void **state)
 	say(&changes[2]);
 	say(&changes[3]);
 	rig_written(&r);
+	rig_timer(&r, r.conf.resend_ms);
 	assert_memory_equal(rig_last(&r, PBFT_WRITE_NEW_VIEW)->u.new_view.says->batch[0],
 			    high.digest, 32);
 }
@@ -622,6 +679,8 @@ int main(void)
 		WITH(backup, a_view_change_claims_what_was_prepared),
 		WITH(last_of_seven, the_time_out_doubles_up_to_a_cap),
 		WITH(next_primary, the_primary_makes_a_new_view_of_2f_plus_1),
+		WITH(next_primary, a_certificate_without_its_batch_does_not_hold_up_the_new_view),
+		WITH(next_primary, where_no_other_comes_it_is_taken_all_the_same),
 		WITH(next_primary, of_two_certificates_the_higher_view_wins),
 		WITH(backup, a_backup_takes_what_it_computes_itself),
 		WITH(backup, it_refuses_everything_else),

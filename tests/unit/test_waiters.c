@@ -326,6 +326,25 @@ static void the_signature_of_what_a_deadline_ended_is_waited_for(void **state)
 	assert_status(e, last(e, 1, 11), AP_STATUS_ABORTED);
 }
 
+/* Here its deadline has come, and the batch that ends it is yet to execute. */
+static void what_is_registered_is_not_asked_about_at_its_deadline(void **state)
+{
+	struct edge *e = *state;
+	struct dnsask_instance i;
+	struct op op;
+
+	custody(e, &i, "one");
+	observe(&op, &i, 9);
+	ask(e, &i, &op, 3, 11, 600);
+	order(e);
+	e->clock_ms += D * 1000 + WAITERS_GRACE_MS;
+	assert_true(waiters_tick(e->waiters, e->clock_ms) > e->clock_ms);
+	assert_int_equal(waiters_count(e->waiters), 1);
+	e->time_ms = (EDGE_NOW + D) * 1000;
+	order(e);
+	assert_status(e, last(e, 1, 11), AP_STATUS_ABORTED);
+}
+
 /* Nothing more can come of it: to wait on would be to ask again and again. */
 static void nobody_waits_for_what_is_over(void **state)
 {
@@ -503,6 +522,7 @@ int main(void)
 		TEST(a_late_signature_is_asked_for_again),
 		TEST(the_signature_of_what_a_deadline_ended_is_waited_for),
 		TEST(nobody_waits_for_what_is_over),
+		TEST(what_is_registered_is_not_asked_about_at_its_deadline),
 		TEST(what_is_stored_and_signed_is_not_ordered_again),
 		TEST(who_may_have_missed_it_asks_again),
 		TEST(waiters_of_a_closed_connection_are_gone),

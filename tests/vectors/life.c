@@ -459,7 +459,7 @@ static void set_sign(struct life *l, size_t which, const struct machine_set *m,
 	for (size_t i = 0; i < LIFE_T; i++)
 		MUST(frost_sign(l->signer[m->members[i] - 1], kind, &l->statement, &list,
 				m->boot[i], m->ctr[i], &session, set->shares.z[i]) == 0);
-	MUST(frost_aggregate(&session, &set->shares, set->sig) == 0);
+	MUST(frost_aggregate(NULL, &session, &set->shares, set->sig) == 0);
 	MUST(ap_verify_once(machine_key(l->machine)->pk, set->sig, l->statement_octets,
 			    l->statement_len) == 0);
 }
