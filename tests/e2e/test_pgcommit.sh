@@ -206,6 +206,20 @@ parties_are_killed() {
 	as_the_other_ended
 }
 
+# Recovery is killed at every step that it has, one after the other, on the same deal.
+recovery_is_killed() {
+	account recovery
+	t=$(ticket "recovery 50")
+	run atm "$t" &
+	exits 137 killing party vote bank "$t"
+	for step in vote vote-sent proof finish finish-sent; do
+		PGCOMMIT_HOOK="exec sh $work/hook party $step bank" exits 137 party bank recover
+	done
+	wait $!
+	recover
+	has recovery 50
+}
+
 # The server of each party, in a transfer of its own, at the same step; both transfers meet both servers.
 servers_killed_at() {
 	for name in bank atm; do
@@ -382,6 +396,7 @@ check "what the bank cannot do is not done" what_the_bank_cannot_do_is_not_done
 check "what the cash machine cannot do is not done" what_the_machine_cannot_do_is_not_done
 check "a party that never comes does not hold up the other past the deadline" a_party_that_never_comes
 check "a party is killed at every step, and comes back at once, or when all is over" parties_are_killed
+check "recovery is killed at every step" recovery_is_killed
 check "both servers are killed at every step" servers_are_killed
 check "one replica is killed on the way, and nobody notices" one_replica_is_killed
 check "without a quorum nothing is decided, and all goes on later" two_replicas_are_killed
