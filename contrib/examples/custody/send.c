@@ -474,7 +474,8 @@ int main(int argc, char **argv)
 	int option, err;
 
 	step_name = "custody-send";
-	while ((option = getopt(argc, argv, "t:")) == 't')
+	/* a key may begin with a dash, so options are in front only */
+	while ((option = getopt(argc, argv, "+t:")) == 't')
 		s.deadline_s = (unsigned)strtoul(optarg, NULL, 10);
 	if (option != -1 || argc - optind != 4 || s.deadline_s < 2 || s.deadline_s > 86400 ||
 	    evutil_parse_sockaddr_port(argv[optind + 3], (struct sockaddr *)&s.to, &s.to_len) !=
