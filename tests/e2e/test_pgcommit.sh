@@ -75,6 +75,7 @@ write_hook() {
 	cat >"$work/hook" <<END
 [ "\$2" = "\$4" ] || exit 0
 echo "\$3 \$4" >>"$work/reached"
+echo \$PPID >"$work/pid.\$3"
 case \$1 in
 party) kill -KILL \$PPID ;;
 server)
@@ -258,19 +259,21 @@ one_replica_is_killed() {
 		"$localnet" restart 3 --dir "$net"
 	done
 }
+both_prepared() { [ -n "$(prepared bank)" ] && [ -n "$(prepared atm)" ]; }
 # Without a quorum nobody can decide, so nobody has; the parties die too, and are in doubt until it is back.
 two_replicas_are_killed() {
 	account stalled
 	t=$(ticket "stalled 50" +deadline=10s)
 	killing replicas prepare bank "$t" &
-	bank_pid=$!
-	killing none prepare atm "$t" &
-	atm_pid=$!
-	eventually 10 sh -c "[ \$(psql -h '$pg' -p 5432 -U '$owner' -d bank -AtXc 'SELECT count(*) FROM pg_prepared_xacts') = 1 ]"
+	bank_job=$!
+	killing nothing prepare atm "$t" &
+	atm_job=$!
+	eventually 10 both_prepared
 	sleep 1
-	kill -KILL $bank_pid $atm_pid
-	wait $bank_pid || :
-	wait $atm_pid || :
+	kill -KILL "$(cat "$work/pid.bank")" "$(cat "$work/pid.atm")"
+	exits 137 wait $bank_job
+	exits 137 wait $atm_job
+	both_prepared
 	has stalled 0
 	"$localnet" restart 3 --dir "$net"
 	"$localnet" restart 2 --dir "$net"
