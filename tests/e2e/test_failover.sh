@@ -6,9 +6,9 @@ command -v python3 >/dev/null || skip_all "no python3: install the Debian packag
 
 example=$top_srcdir/contrib/examples/failover
 steps="started ticket claimed clocked leased serving"
-# Leases of 5 s in place of minutes; their instances are on from 2 s before them.
-period=5 bound=300
-export WITNESS_AHEAD=2 REAL_AGREE="$build/resolver/agree" AGREE="$top_srcdir/tests/e2e/short_period.py"
+# Leases of 8 s in place of minutes; their instances are on from 4 s before them.
+period=8 bound=300
+export WITNESS_AHEAD=4 REAL_AGREE="$build/resolver/agree" AGREE="$top_srcdir/tests/e2e/short_period.py"
 
 # scenario NAME: $at is its directory. What it starts ends with it.
 scenario() {
@@ -54,33 +54,16 @@ dies_at() {
 	scenario "at-$1"
 	witness A "WITNESS_DIE_AT=$1"
 	victim=$last
-	eventually 20 dead "$victim"
+	eventually 45 dead "$victim"
 	witness B
 	b=$last
-	eventually 25 has_written B
+	eventually 45 has_written B
 	witness A
 	kill -KILL "$b"
 	since=$(date +%s%3N)
-	eventually 25 has_written_since A "$since"
+	eventually 45 has_written_since A "$since"
 	never_two
 }
-crowd() {
-	running=
-	for step in $steps; do
-		(set -ex && dies_at "$step") >"$work/log.$step" 2>&1 &
-		running="$running $!:$step"
-	done
-	bad=0
-	for one in $running; do
-		wait "${one%%:*}" && continue
-		bad=$((bad + 1))
-		echo "== ${one#*:}"
-		tail -n 20 "$work/log.${one#*:}"
-		tail -n 5 "$work/at-${one#*:}"/*.log "$work/at-${one#*:}/resource/log"
-	done
-	[ "$bad" = 0 ]
-}
-
 group_of() { pgrep -f "^/bin/sh $example/service $at/resource $1\$"; }
 
 # All of A sleeps between its look at the lease and its write, past the end of the lease: what it writes then is refused.
@@ -88,13 +71,13 @@ sleeper_is_fenced_off() {
 	scenario sleeper
 	witness A "SERVICE_SLEEPS=$at/sleep"
 	a=$last
-	eventually 20 has_written A
+	eventually 45 has_written A
 	guards=$(pgrep -P "$a" -f "$example/witness")
 	# the witness and its guard first: nobody is left to end the service
 	kill -STOP "$a" $guards
 	touch "$at/sleep"
 	witness B
-	eventually 25 has_written B
+	eventually 45 has_written B
 	service=$(group_of A)
 	rm "$at/sleep"
 	kill -CONT $service
@@ -108,17 +91,17 @@ guard_ends_the_service() {
 	scenario guard
 	witness A
 	a=$last
-	eventually 20 has_written A
+	eventually 45 has_written A
 	kill -KILL "$a"
 	witness B
-	eventually 25 has_written B
+	eventually 45 has_written B
 	[ -z "$(group_of A)" ]
 	never_two
 }
 
 # A host with a wrong clock does not serve, though it gets the lease: its clock and the network's differ.
 wrong_clock_does_not_serve() {
-	scenario clock
+	scenario wrong
 	mkdir "$at/bin"
 	cat >"$at/bin/date" <<-'END'
 		#!/bin/sh
@@ -126,20 +109,25 @@ wrong_clock_does_not_serve() {
 	END
 	chmod +x "$at/bin/date"
 	witness A "PATH=$at/bin:$PATH"
-	eventually 15 grep -q 'the clock is off' "$at/A.log"
+	eventually 45 grep -q 'the clock is off' "$at/A.log"
 	[ ! -e "$at/resource/log" ]
 }
 
-# Who is primary stays so from lease to lease, without a gap, also when a replica dies.
+# Who is primary stays so from lease to lease, without a gap, also with a replica dead.
 renews_without_a_gap() {
 	scenario renews
-	period=8
-	export WITNESS_AHEAD=4
-	witness A
-	eventually 20 has_written A
-	witness B
+	period=16
+	export WITNESS_AHEAD=8
 	"$localnet" kill 2 --dir "$net"
-	eventually 30 has_leases 3
+	# it may have been the network's primary, whose change takes longer than these short leases leave for asking
+	eventually 45 ask propose after-kill go "+deadline=10m" +time=2
+	witness A
+	eventually 45 has_written A
+	witness B
+	eventually 45 has_leases 2
+	# it has the next lease, and goes on into it
+	next=$((($(date +%s) / period + 1) * period))
+	eventually 45 has_written_since A "${next}500"
 	"$localnet" restart 2 --dir "$net"
 	never_two
 	not has_written B
@@ -156,26 +144,33 @@ real_periods_are_taken() {
 	[ "$(cat "$work/a")" = A ]
 }
 
+# All of them side by side, since most of each is waiting for leases.
+others="sleeper_is_fenced_off guard_ends_the_service wrong_clock_does_not_serve renews_without_a_gap"
 side_by_side() {
 	running=
-	for one in $others; do
-		(set -ex && "$one") >"$work/log.$one" 2>&1 &
+	for one in $(printf 'dies_at:%s ' $steps) $others; do
+		(set -ex && "${one%%:*}" "${one#*:}") >"$work/log.$one" 2>&1 &
 		running="$running $!:$one"
 	done
 	for one in $running; do
-		if wait "${one%%:*}"; then :; else echo failed >>"$work/log.${one#*:}"; fi
+		if wait "${one%%:*}"; then echo passed; else echo failed; fi >>"$work/log.${one#*:}"
 	done
 }
-passed() { tail -n 50 "$work/log.$1"; [ "$(tail -n 1 "$work/log.$1")" != failed ]; }
-
-others="sleeper_is_fenced_off guard_ends_the_service wrong_clock_does_not_serve renews_without_a_gap"
+# passed DIRECTORY SCENARIO
+passed() {
+	tail -n 20 "$work/log.$2"
+	tail -n 6 "$work/$1"/*.log "$work/$1/resource/log" || :
+	[ "$(tail -n 1 "$work/log.$2")" = passed ]
+}
 
 network_start
-check "either host dies at each step" crowd
 side_by_side
-check "who slept past its lease is fenced off" passed sleeper_is_fenced_off
-check "a service outlives its witness until its lease ends" passed guard_ends_the_service
-check "a host with a wrong clock does not serve" passed wrong_clock_does_not_serve
-check "a primary goes on without a gap, and without a replica" passed renews_without_a_gap
+for step in $steps; do
+	check "either host dies, the first one at: $step" passed "at-$step" "dies_at:$step"
+done
+check "who slept past its lease is fenced off" passed sleeper sleeper_is_fenced_off
+check "a service outlives its witness until its lease ends" passed guard guard_ends_the_service
+check "a host with a wrong clock does not serve" passed wrong wrong_clock_does_not_serve
+check "a primary goes on without a gap, and without a replica" passed renews renews_without_a_gap
 check "periods of the real length" real_periods_are_taken
 finish
