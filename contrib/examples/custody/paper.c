@@ -136,8 +136,10 @@ static int deal_read(const agree_network *network, char *text, unsigned index,
 		return AGREE_EFILE;
 	lines_cut(text);
 	if (hex_get(secrets[0], AGREE_SECRET_LEN, no) != AGREE_SECRET_LEN ||
-	    hex_get(secrets[1], AGREE_SECRET_LEN, yes) != AGREE_SECRET_LEN)
+	    hex_get(secrets[1], AGREE_SECRET_LEN, yes) != AGREE_SECRET_LEN) {
+		agree_wipe(secrets, sizeof(secrets));
 		return AGREE_EFILE;
+	}
 	err = agree_ticket_parse(network, t, ticket);
 	if (err == 0)
 		err = agree_party_secrets(*ticket, index, secrets[1], secrets[0], party);
