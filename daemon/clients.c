@@ -188,6 +188,7 @@ bool clients_executed(struct clients *c, const struct machine_result *result, ui
 void clients_overtaken(struct clients *c, uint64_t now_ms)
 {
 	waiters_overtaken(c->waiters, now_ms);
+	quota_overtaken(c->quota);
 }
 
 size_t clients_signed(struct clients *c, uint64_t seq, uint64_t now_ms)

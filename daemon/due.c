@@ -41,11 +41,14 @@ enum due_duty due_look(struct due *d, const struct due_view *v, uint64_t *wake_m
 		*wake_ms = v->now_ms + DUE_LOOK_MS;
 		return DUE_NOTHING;
 	}
-	if (d->ticked_ms != 0 && v->now_ms - d->ticked_ms < again) {
+	/* a batch ends so many instances and no more: behind it the next one follows at once */
+	if (d->ticked_ms != 0 && v->now_ms - d->ticked_ms < again &&
+	    (!v->primary || v->batches == d->ticked_batches)) {
 		*wake_ms = d->ticked_ms + again;
 		return DUE_NOTHING;
 	}
 	d->ticked_ms = v->now_ms;
+	d->ticked_batches = v->batches;
 	*wake_ms = v->now_ms + again;
 	return DUE_TICK;
 }

@@ -18,6 +18,7 @@ enum {
 
 struct due { /* all zero: nothing was due yet */
 	uint64_t ticked_ms; /* monotonic: the last tick */
+	uint64_t ticked_batches; /* executed then */
 	uint64_t about_ms;  /* deadline that time is not let pass, since view and since_ms */
 	uint64_t view, since_ms, batches;
 };

@@ -104,6 +104,11 @@ void quota_executed(struct quota *q, const struct machine_result *r)
 	}
 }
 
+void quota_overtaken(struct quota *q)
+{
+	sweep(q);
+}
+
 int quota_take(struct quota *q, const struct sockaddr_storage *client, unsigned use,
 	       uint64_t now_ms, uint64_t now_s, uint64_t *in_s)
 {

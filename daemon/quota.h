@@ -37,6 +37,9 @@ void quota_pending(struct quota *, const struct sockaddr_storage *client, const 
 /* A batch was executed: what became final in it, or expired, is not counted any more. */
 void quota_executed(struct quota *, const struct machine_result *);
 
+/* A state was taken over from others: what has ended in batches that nobody saw here goes. */
+void quota_overtaken(struct quota *);
+
 size_t quota_count(const struct quota *); /* instances counted, of all clients */
 
 #endif

@@ -527,6 +527,30 @@ static void a_client_network_has_its_share(void **state)
 	edge_free(e);
 }
 
+/* The batch in which it ended was executed by others only: their state has it no more. */
+static void what_a_transferred_state_has_no_more_is_given_back(void **state)
+{
+	static const struct vote observe = {AP_VERB_OBSERVE, AP_PARTY_NONE, "", false, false};
+	static uint8_t before[1 << 20];
+	struct edge *e = edge_new();
+	struct dnsask_instance i;
+	size_t len;
+
+	(void)state;
+	e->conf.address_undecided_max = 2;
+	edge_open(e);
+	edge_go_live(e);
+	len = machine_snapshot(e->machine, before, sizeof(before));
+	assert_int_not_equal(len, 0);
+	with_party(e, &i, "a");
+	proposed(e, &i, vote_rdata(&i, &observe), false);
+	assert_int_equal(quota_count(e->quota), 1);
+	assert_int_equal(machine_restore(e->machine, before, len), 0);
+	quota_overtaken(e->quota);
+	assert_int_equal(quota_count(e->quota), 0);
+	edge_free(e);
+}
+
 static void open_with_k_of_two(ap_descriptor *d)
 {
 	d->terms.k = 2;
@@ -899,6 +923,7 @@ int main(void)
 		LIVE(a_vote_gets_pending_with_the_tally_and_the_next_may_be_bare),
 		LIVE(an_address_that_may_be_forged_registers_nothing),
 		cmocka_unit_test(a_client_network_has_its_share),
+		cmocka_unit_test(what_a_transferred_state_has_no_more_is_given_back),
 		LIVE(impossible_terms_are_refused),
 		LIVE(too_early_says_for_how_long),
 		LIVE(refusals_of_the_machine_come_through),

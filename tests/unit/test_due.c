@@ -59,6 +59,20 @@ static void one_tick_is_enough_until_it_turns_out_not_to_be(void **state)
 	expect(&d, view(true, D + 100, 5100), DUE_TICK, 5200);
 }
 
+/* More than a batch ends. */
+static void what_is_due_behind_an_executed_tick_gets_another_at_once(void **state)
+{
+	struct due d = {0};
+	struct due_view v = view(true, D, 5000);
+
+	(void)state;
+	expect(&d, v, DUE_TICK, 5100);
+	v.now_ms = 5010;
+	expect(&d, v, DUE_NOTHING, 5100);
+	v.batches++;
+	expect(&d, v, DUE_TICK, 5110);
+}
+
 static void a_batch_under_way_may_do_it(void **state)
 {
 	struct due d = {0};
@@ -151,6 +165,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_due_where_nothing_is_undecided),
 		cmocka_unit_test(the_primary_ticks_at_the_deadline_and_not_before),
 		cmocka_unit_test(one_tick_is_enough_until_it_turns_out_not_to_be),
+		cmocka_unit_test(what_is_due_behind_an_executed_tick_gets_another_at_once),
 		cmocka_unit_test(a_batch_under_way_may_do_it),
 		cmocka_unit_test(a_backup_ticks_when_the_primary_has_not),
 		cmocka_unit_test(who_does_not_know_the_time_does_nothing),
