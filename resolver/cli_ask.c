@@ -249,7 +249,8 @@ int cli_ask_outcome(struct cli *cli, agree_network *network, const struct cli_qu
 
 		err = ask_once(cli, network, &q, left < AGREE_WAIT_MAX ? (int)left : AGREE_WAIT_MAX,
 			       outcome);
-		if (err != 0 || agree_outcome_final(*outcome) || left <= AGREE_WAIT_MAX)
+		if (err != 0 || agree_outcome_final(*outcome) || left <= AGREE_WAIT_MAX ||
+		    agree_outcome_status(*outcome) == AGREE_FORGOTTEN)
 			return err;
 		/* one request does not wait for so long */
 		agree_outcome_free(*outcome);

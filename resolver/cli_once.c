@@ -61,7 +61,10 @@ static bool is_worth_asking_again(int err)
 {
 	int status = cli_exit_of_error(err);
 
-	return status == CLI_EXIT_NOANSWER || status == CLI_EXIT_REFUSED;
+	/* one request asks a liar no more, and ends; in the next one the others may answer */
+	return status == CLI_EXIT_NOANSWER || status == CLI_EXIT_REFUSED ||
+	       err == AGREE_ESIGNATURE || err == AGREE_ERECORD || err == AGREE_EPROOF ||
+	       err == AGREE_ENONCE;
 }
 
 static int patience(const struct cli *cli, uint64_t *ask_s)

@@ -169,8 +169,10 @@ int cli_group_load(const char *source, char secret[CLI_GROUP_MAX + 2], size_t *l
 {
 	int err = cli_source_read(source, secret, CLI_GROUP_MAX + 2, len);
 
-	if (err != 0)
+	if (err != 0) {
+		ap_wipe(secret, CLI_GROUP_MAX + 2);
 		return err;
+	}
 	while (*len > 0 && strchr(" \t\r\n", secret[*len - 1]) != NULL)
 		(*len)--;
 	if (*len >= GROUP_MIN && *len <= CLI_GROUP_MAX)

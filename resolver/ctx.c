@@ -194,7 +194,8 @@ void agree_cancel(agree_request *request)
 {
 	struct agree_ctx *ctx;
 
-	if (request == NULL || stub_ctx_check(request->ctx) != 0)
+	/* also out of a callback of agree_ctx_free() */
+	if (request == NULL || request->ctx->pid != getpid())
 		return;
 	ctx = request->ctx;
 	enter(ctx);

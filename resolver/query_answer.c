@@ -140,7 +140,9 @@ static void judge_record(const struct stub_query *q, const struct ap_rr *rr,
 	}
 	conclude(j, err == 0 ? STUB_PROVEN : STUB_LIE, err);
 	j->record = rr->rdata;
-	j->is_final = ap_outcome_is_final(&agree.outcome);
+	/* what is forgotten never changes either */
+	j->is_final =
+		ap_outcome_is_final(&agree.outcome) || agree.outcome.status == AP_STATUS_FORGOTTEN;
 	if (err == 0 && is_other(q, &agree.outcome))
 		conclude(j, STUB_OTHER, AGREE_ETERMS);
 	else if (err == 0 && is_withheld(q, &agree.outcome))
