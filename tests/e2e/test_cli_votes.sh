@@ -89,8 +89,9 @@ waiter_outlives_a_replica() {
 	eventually 10 grep -q 'sent.*(TCP)' "$work/trace"
 	at=$(sed -n 's/.*sent .* to .*#\([0-9]*\) (TCP)$/\1/p' "$work/trace" | head -n 1)
 	"$localnet" kill --dir "$net" $((at - port))
-	exits 14 ask vote "$ticket" yes "+secrets=$work/s.0" "+dns=$host#$((port + (at - port + 1) % 4))" +short
-	ask vote "$ticket" yes "+secrets=$work/s.1" "+dns=$host#$((port + (at - port + 1) % 4))" +short
+	alive="+dns=$host#$((port + (at - port + 1) % 4))"
+	exits 14 agree vote "$domain" "$ticket" yes "+secrets=$work/s.0" "$alive" "+key=$(key)" +short
+	agree vote "$domain" "$ticket" yes "+secrets=$work/s.1" "$alive" "+key=$(key)" +short
 	wait $waiter
 	[ "$(field .outcome "$work/waited")" = decided ]
 	"$localnet" restart --dir "$net" $((at - port))
