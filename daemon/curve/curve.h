@@ -6,8 +6,8 @@
  * all else that is secret stays with libsodium, which runs in constant time.
  *
  * A replica verifies many signatures by few keys. With a table of a key's multiples a verification
- * needs hardly any doublings, and costs a fraction of libsodium's crypto_sign_verify_detached(),
- * whose verdict it gives in every case: replicas must agree on what is a valid signature.
+ * needs hardly any doublings, and costs a fraction of libsodium's crypto_sign_verify_detached().
+ * It gives the verdict of 1.0.18 in every case: replicas must agree on what is a valid signature.
  */
 #ifndef CURVE_CURVE_H
 #define CURVE_CURVE_H

@@ -236,8 +236,8 @@ struct machine_registration {
 };
 bool machine_registration(const struct machine *m, const uint8_t id[AP_ID_LEN],
 			  struct machine_registration *out);
-/* Seconds from T on, after which there may be room for what machine_apply() refused relay for now
- * (AGREE_ECAPACITY, AGREE_EUNDECIDED): an estimate for people. */
+/* Seconds from T on, after which there may be room for relay again, when machine_apply() has refused
+ * it any (AGREE_ECAPACITY, AGREE_EUNDECIDED): an estimate for people. */
 uint64_t machine_room_in_s(const struct machine *m, uint8_t relay, int refusal);
 size_t machine_undecided_count(const struct machine *m);
 /* T from which on something expires; UINT64_MAX: nothing will. */
