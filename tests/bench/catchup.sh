@@ -3,24 +3,9 @@
 # default settings decides COUNT agreements; then one replica's data directory is emptied but for its key
 # share, and it is started again while the other three run at half of the rate that all four had.
 # Figures, a line each: name: value unit.
-usage() {
-	echo "usage: tests/bench/catchup.sh [--count N] [--build DIR]" >&2
-	exit 2
-}
-
 count=1000000
-while [ $# -gt 0 ]; do
-	[ $# -ge 2 ] || usage
-	case $1 in
-	--count) count=$2 ;;
-	--build) AGREE_BUILD=$(cd "$2" && pwd) || exit 2 ;;
-	*) usage ;;
-	esac
-	shift 2
-done
-. "$(dirname "$0")/../e2e/lib.sh"
-. "$(dirname "$0")/../e2e/crowd.sh"
-set -e
+takes=count
+. "$(dirname "$0")/options.sh"
 
 figure() { sed -n "s/^$1: \([0-9.]*\).*/\1/p" "$work/run"; }
 # As options of load: many requests at all replicas but the last.

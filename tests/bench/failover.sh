@@ -2,24 +2,9 @@
 # How long is a network without service when its primary dies? The primary is killed under load, again
 # and again, at default settings; from the kill to the first answer about something decided after it.
 # Figures, a line each: name: value unit. Exit status 1 if anything acknowledged was lost or changed.
-usage() {
-	echo "usage: tests/bench/failover.sh [--kills N] [--build DIR]" >&2
-	exit 2
-}
-
 kills=20
-while [ $# -gt 0 ]; do
-	[ $# -ge 2 ] || usage
-	case $1 in
-	--kills) kills=$2 ;;
-	--build) AGREE_BUILD=$(cd "$2" && pwd) || exit 2 ;;
-	*) usage ;;
-	esac
-	shift 2
-done
-. "$(dirname "$0")/../e2e/lib.sh"
-. "$(dirname "$0")/../e2e/crowd.sh"
-set -e
+takes=kills
+. "$(dirname "$0")/options.sh"
 
 kill_primary() {
 	who=$(primary)

@@ -3,25 +3,9 @@
 # with all of them, with a backup killed, with a backup stopped (its connections stay open). All in
 # turn and several times over, since machines drift; the figures are medians, and ratios to the
 # healthy ones. Clients ask the three others throughout. Figures: name: value unit.
-usage() {
-	echo "usage: tests/bench/faults.sh [--rounds N] [--count N] [--build DIR]" >&2
-	exit 2
-}
-
 rounds=5 count=20000
-while [ $# -gt 0 ]; do
-	[ $# -ge 2 ] || usage
-	case $1 in
-	--rounds) rounds=$2 ;;
-	--count) count=$2 ;;
-	--build) AGREE_BUILD=$(cd "$2" && pwd) || exit 2 ;;
-	*) usage ;;
-	esac
-	shift 2
-done
-. "$(dirname "$0")/../e2e/lib.sh"
-. "$(dirname "$0")/../e2e/crowd.sh"
-set -e
+takes="rounds count"
+. "$(dirname "$0")/options.sh"
 
 figure() { sed -n "s/^$1: \([0-9.]*\).*/\1/p" "$work/run"; }
 divide() { awk "BEGIN { printf \"%.2f\", $1 / $2 }"; }

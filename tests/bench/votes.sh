@@ -2,24 +2,9 @@
 # What agreements of several parties cost the replicas: four on this machine, every vote synced, every
 # answer signed. Compared with open agreements in the same run, under the same load.
 # Figures, a line each: name: value unit.
-usage() {
-	echo "usage: tests/bench/votes.sh [--count N] [--build DIR]" >&2
-	exit 2
-}
-
 count=4000
-while [ $# -gt 0 ]; do
-	[ $# -ge 2 ] || usage
-	case $1 in
-	--count) count=$2 ;;
-	--build) AGREE_BUILD=$(cd "$2" && pwd) || exit 2 ;;
-	*) usage ;;
-	esac
-	shift 2
-done
-. "$(dirname "$0")/../e2e/lib.sh"
-. "$(dirname "$0")/../e2e/crowd.sh"
-set -e
+takes=count
+. "$(dirname "$0")/options.sh"
 
 # Of all replicas, user and system, in microseconds.
 cpu() {
