@@ -4,6 +4,7 @@
 # share, and it is started again while the other three run at half of the rate that all four had.
 # Figures, a line each: name: value unit.
 count=1000000
+# shellcheck disable=SC2034 # read by options.sh
 takes=count
 . "$(dirname "$0")/options.sh"
 

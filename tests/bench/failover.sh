@@ -3,6 +3,7 @@
 # and again, at default settings; from the kill to the first answer about something decided after it.
 # Figures, a line each: name: value unit. Exit status 1 if anything acknowledged was lost or changed.
 kills=20
+# shellcheck disable=SC2034 # read by options.sh
 takes=kills
 . "$(dirname "$0")/options.sh"
 

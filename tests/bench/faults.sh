@@ -4,6 +4,7 @@
 # turn and several times over, since machines drift; the figures are medians, and ratios to the
 # healthy ones. Clients ask the three others throughout. Figures: name: value unit.
 rounds=5 count=20000
+# shellcheck disable=SC2034 # read by options.sh
 takes="rounds count"
 . "$(dirname "$0")/options.sh"
 

@@ -3,6 +3,7 @@
 # answer signed. Compared with open agreements in the same run, under the same load.
 # Figures, a line each: name: value unit.
 count=4000
+# shellcheck disable=SC2034 # read by options.sh
 takes=count
 . "$(dirname "$0")/options.sh"
 
