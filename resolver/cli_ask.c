@@ -145,19 +145,6 @@ int cli_ask_configure(struct cli *cli)
 
 /* ---- requests, one at a time ---- */
 
-struct found {
-	int status;
-	agree_network *network;
-};
-
-static void on_found(void *arg, int status, agree_network *network)
-{
-	struct found *found = arg;
-
-	found->status = status;
-	found->network = network;
-}
-
 /* All that the way to a network depends on. */
 static bool how_of(const struct cli *cli, const char *domain, char how[CLI_SIGNATURE_MAX])
 {
@@ -175,7 +162,6 @@ static bool how_of(const struct cli *cli, const char *domain, char how[CLI_SIGNA
 
 int cli_ask_network(struct cli *cli, const char *domain)
 {
-	struct found found = {AGREE_EINTERNAL, NULL};
 	char how[CLI_SIGNATURE_MAX];
 	bool is_known = how_of(cli, domain, how);
 	int err;
@@ -184,14 +170,9 @@ int cli_ask_network(struct cli *cli, const char *domain)
 		return 0;
 	agree_network_free(cli->network);
 	cli->network = NULL;
-	err = agree_network_find(cli->ctx, domain, cli->options->key, on_found, &found, NULL);
-	if (err == 0)
-		err = agree_wait(cli->ctx, NULL, -1);
-	if (err == 0)
-		err = found.status;
+	err = agree_network_find_now(cli->ctx, domain, cli->options->key, &cli->network);
 	if (err != 0)
 		return err;
-	cli->network = found.network;
 	strcpy(cli->network_how, is_known ? how : "");
 	return 0;
 }

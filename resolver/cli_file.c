@@ -65,7 +65,7 @@ bool cli_file_check(const char *text, size_t len, const char *title, const char 
 
 /* ---- files ---- */
 
-static bool text_write(int fd, const char *text, size_t len)
+bool cli_file_write(int fd, const char *text, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, text, len);
@@ -87,7 +87,7 @@ int cli_file_create(const char *path, const char *text, size_t len)
 
 	if (fd < 0)
 		return AGREE_EFILE;
-	ok = text_write(fd, text, len) && fsync(fd) == 0;
+	ok = cli_file_write(fd, text, len) && fsync(fd) == 0;
 	ok = close(fd) == 0 && ok;
 	if (!ok)
 		(void)unlink(path);

@@ -31,6 +31,9 @@ bool cli_file_check(const char *text, size_t len, const char *title, const char 
  */
 int cli_file_create(const char *path, const char *text, size_t len);
 
+/* All of it, whatever the kernel takes at a time. false: not written, see errno. */
+bool cli_file_write(int fd, const char *text, size_t len);
+
 /*
  * What somebody keeps elsewhere: a path, `-` for the standard input, `env:NAME` for a variable of
  * the environment. Into size octets, a NUL included; *len without it. 0, AGREE_EFILE (it cannot be

@@ -87,21 +87,6 @@ int cli_proof_parse(struct cli_proof *proof, const char *text, size_t len)
 
 /* ---- files ---- */
 
-static bool text_write(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		text += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 /* A file of its own that takes the place of the old one when it is whole. */
 static int file_replace(const char *path, const char *text, size_t len)
 {
@@ -114,7 +99,7 @@ static int file_replace(const char *path, const char *text, size_t len)
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (fd < 0)
 		return AGREE_EFILE;
-	ok = text_write(fd, text, len) && fsync(fd) == 0;
+	ok = cli_file_write(fd, text, len) && fsync(fd) == 0;
 	ok = close(fd) == 0 && ok;
 	if (ok && rename(temporary, path) == 0)
 		return 0;
@@ -130,7 +115,7 @@ static int file_write(const char *path, const char *text, size_t len)
 
 	if (fd < 0)
 		return AGREE_EFILE;
-	ok = text_write(fd, text, len);
+	ok = cli_file_write(fd, text, len);
 	ok = close(fd) == 0 && ok;
 	return ok ? 0 : AGREE_EFILE;
 }
@@ -161,7 +146,7 @@ int cli_proof_save(const char *path, const struct cli_proof *proof)
 	if (stat(path, &st) == 0) {
 		fd = standard_find(&st);
 		if (fd >= 0 && fflush(stdout) == 0) /* behind what is there already */
-			return text_write(fd, text, ap_text_len(&t)) ? 0 : AGREE_EFILE;
+			return cli_file_write(fd, text, ap_text_len(&t)) ? 0 : AGREE_EFILE;
 		if (!S_ISREG(st.st_mode))
 			return file_write(path, text, ap_text_len(&t));
 		/* behind symbolic links, which stay */

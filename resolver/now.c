@@ -20,7 +20,7 @@ int agree_network_find_now(agree_ctx *ctx, const char *domain, const char *key,
 			   agree_network **network)
 {
 	struct found found = {AGREE_EINTERNAL, NULL};
-	agree_request *request;
+	agree_request *request = NULL;
 	int err;
 
 	if (network == NULL)
@@ -50,12 +50,24 @@ static void on_answer(void *arg, int status, const agree_outcome *outcome)
 	answer->outcome = agree_outcome_ref(outcome);
 }
 
+/* To the end of a request that has begun without err. */
+static int answer_take(agree_ctx *ctx, agree_request *request, int err, const struct answer *answer,
+		       agree_outcome **outcome)
+{
+	if (err == 0)
+		err = agree_wait(ctx, request, -1);
+	if (err != 0)
+		return err;
+	*outcome = answer->outcome;
+	return answer->status;
+}
+
 int agree_vote_now(agree_ctx *ctx, agree_network *network, const agree_ticket *ticket,
 		   const agree_party *party, int yes, const void *value, size_t len, int wait_ms,
 		   unsigned flags, agree_outcome **outcome)
 {
 	struct answer answer = {AGREE_EINTERNAL, NULL};
-	agree_request *request;
+	agree_request *request = NULL;
 	int err;
 
 	if (outcome == NULL)
@@ -65,19 +77,14 @@ int agree_vote_now(agree_ctx *ctx, agree_network *network, const agree_ticket *t
 	if (err == 0)
 		err = agree_vote(ctx, network, ticket, party, yes, value, len, wait_ms, flags,
 				 on_answer, &answer, &request);
-	if (err == 0)
-		err = agree_wait(ctx, request, -1);
-	if (err != 0)
-		return err;
-	*outcome = answer.outcome;
-	return answer.status;
+	return answer_take(ctx, request, err, &answer, outcome);
 }
 
 int agree_observe_now(agree_ctx *ctx, agree_network *network, const agree_ticket *ticket,
 		      int wait_ms, unsigned flags, agree_outcome **outcome)
 {
 	struct answer answer = {AGREE_EINTERNAL, NULL};
-	agree_request *request;
+	agree_request *request = NULL;
 	int err;
 
 	if (outcome == NULL)
@@ -87,10 +94,5 @@ int agree_observe_now(agree_ctx *ctx, agree_network *network, const agree_ticket
 	if (err == 0)
 		err = agree_observe(ctx, network, ticket, wait_ms, flags, on_answer, &answer,
 				    &request);
-	if (err == 0)
-		err = agree_wait(ctx, request, -1);
-	if (err != 0)
-		return err;
-	*outcome = answer.outcome;
-	return answer.status;
+	return answer_take(ctx, request, err, &answer, outcome);
 }
